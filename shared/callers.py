@@ -1,0 +1,161 @@
+"""Who calls: people by signed token, companies by the signature of each call."""
+
+import json
+import logging
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from harbourlight import handle, signing
+from harbourlight.options.v1 import options_pb2 as options
+from shared.errors import Kind, Refusal
+
+log = logging.getLogger(__name__)
+
+AUDIENCE = "harbourlight"
+EVERYTHING = "*"
+_CACHED_TOKENS = 4096
+_LOOK_SECONDS = 1.0
+"""How soon a key that was added or withdrawn counts."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated caller."""
+
+    role: int
+    name: str
+    """Distinguishes callers, for the scope of their request ids."""
+    handle: str = ""
+    """The one case that a company's key opens."""
+    organisation: str = ""
+    jurisdictions: frozenset[str] = field(default_factory=frozenset)
+    """Country codes that an officer is competent for; {"*"} is all."""
+    desks: frozenset[str] = field(default_factory=frozenset)
+    """Desks that an officer works at; {"*"} is all."""
+
+
+ANYBODY = Caller(options.ROLE_PUBLIC, "anybody")
+
+
+class Callers:
+    """Authenticates a call by its metadata and exact request bytes."""
+
+    def __init__(self, origin: str, jwks: Path | None) -> None:
+        self._origin = origin
+        self._jwks = jwks
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._looked_at = -math.inf
+        self._read: tuple[int, ...] = ()
+        self._known: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+
+    def identify(self, method: str, metadata: Mapping[str, str], request: bytes) -> Caller:
+        """The caller. Raises Refusal (UNAUTHENTICATED) where a credential is not valid."""
+        if authorization := metadata.get("authorization"):
+            scheme, _, token = authorization.partition(" ")
+            if scheme.lower() != "bearer" or not token:
+                raise _unauthenticated("authorization holds no 'Bearer <token>'")
+            return self._by_token(token.strip())
+        if signing.SIGNATURE in metadata or signing.KEY in metadata:
+            try:
+                key = signing.verify_call(self._origin, method, metadata, request, now=time.time())
+            except signing.BadSignature as error:
+                raise _unauthenticated(str(error)) from error
+            case_handle = handle.derive(key)
+            return Caller(options.ROLE_COMPANY, case_handle, handle=case_handle)
+        return ANYBODY
+
+    def _by_token(self, token: str) -> Caller:
+        self._look_for_keys()
+        if (known := self._known.get(token)) and known[0] > time.time():
+            return known[1]
+        try:
+            header = jwt.get_unverified_header(token)
+            claims = jwt.decode(
+                token,
+                self._key(str(header.get("kid", ""))),
+                algorithms=["EdDSA"],
+                audience=AUDIENCE,
+                issuer=self._origin,
+                options={"require": ["exp", "iat", "sub", "iss", "aud"]},
+            )
+            caller = _caller(claims)
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            raise _unauthenticated(f"the token is not accepted: {error}") from error
+        self._known[token] = (float(claims["exp"]), caller)
+        if len(self._known) > _CACHED_TOKENS:
+            self._known.popitem(last=False)
+        return caller
+
+    def _key(self, key_id: str) -> jwt.PyJWK:
+        if key_id not in self._keys:
+            raise ValueError(f"its key {key_id!r} is not among the trusted ones")
+        return self._keys[key_id]
+
+    def _look_for_keys(self) -> None:
+        """Takes a changed key file up; one that cannot be read leaves the keys as they were."""
+        if self._jwks is None or time.monotonic() - self._looked_at < _LOOK_SECONDS:
+            return
+        self._looked_at = time.monotonic()
+        try:
+            found = self._jwks.stat()
+            version = (found.st_mtime_ns, found.st_size, found.st_ino)
+            if version == self._read:
+                return
+            listed = jwt.PyJWKSet.from_dict(json.loads(self._jwks.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
+            log.error("the key file %s is not read: %s", self._jwks, error)
+            return
+        self._keys = {key.key_id: key for key in listed.keys if key.key_id}
+        self._known.clear()
+        self._read = version
+
+
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    roles = options.Role.DESCRIPTOR.values_by_name
+    role = roles.get(f"ROLE_{claims.get('role', '')}")
+    if role is None or role.number in (options.ROLE_PUBLIC, options.ROLE_COMPANY, 0):
+        raise ValueError(f"its role {claims.get('role')!r} is none that a token can carry")
+    organisation = str(claims.get("org", ""))
+    return Caller(
+        role.number,
+        json.dumps([claims["role"], organisation, claims["sub"]]),
+        organisation=organisation,
+        jurisdictions=_strings(claims, "jurisdictions"),
+        desks=_strings(claims, "desks"),
+    )
+
+
+def _strings(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    value = claims.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ValueError(f"its claim {name} is not a list of strings")
+    return frozenset(value)
+
+
+def _unauthenticated(message: str) -> Refusal:
+    return Refusal(Kind.UNAUTHENTICATED, message)
+
+
+def authorise(caller: Caller, roles: frozenset[int], method: str) -> None:
+    """Refuses a caller whose role may not call; a method without roles is nobody's."""
+    if options.ROLE_PUBLIC in roles or caller.role in roles:
+        return
+    names = [options.Role.Name(role).removeprefix("ROLE_") for role in sorted(roles)]
+    if caller.role == options.ROLE_PUBLIC and roles:
+        raise _unauthenticated(
+            f"{method} is open to {' and '.join(names)}: "
+            + (
+                "sign the call with the case key"
+                if names == ["COMPANY"]
+                else "send a signed token as 'authorization: Bearer <token>'"
+            )
+        )
+    allowed = f"open to {' and '.join(names)} alone" if names else "open to nobody"
+    raise Refusal(Kind.DENIED, f"{method} is {allowed}")

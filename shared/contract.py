@@ -1,0 +1,91 @@
+"""What the contract's options say, read from the descriptors of the loaded messages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.message import Message
+
+from harbourlight.options.v1 import options_pb2 as options
+
+
+@dataclass(frozen=True)
+class EventType:
+    """An event of the contract."""
+
+    name: str
+    """Full name of the message."""
+    message: type[Message]
+    topic: str
+    key: str
+    """Field that holds the record key."""
+    audience: frozenset[int]
+
+
+@cache
+def event_type(name: str) -> EventType | None:
+    """The event with this full message name, or None where the contract has none.
+
+    Only messages whose generated module has been imported are known.
+    """
+    try:
+        descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
+    except KeyError:
+        return None
+    if not descriptor.GetOptions().HasExtension(options.event):
+        return None
+    event = descriptor.GetOptions().Extensions[options.event]
+    return EventType(
+        name,
+        message_factory.GetMessageClass(descriptor),
+        event.topic,
+        event.key,
+        frozenset(event.audience),
+    )
+
+
+def event_types(*modules: ModuleType) -> Iterator[EventType]:
+    """The events that these generated modules define, in their order."""
+    for module in modules:
+        for descriptor in module.DESCRIPTOR.message_types_by_name.values():
+            if found := event_type(descriptor.full_name):
+                yield found
+
+
+def roles(method: MethodDescriptor) -> frozenset[int]:
+    """Who may call it; empty where the method declares nothing."""
+    if not method.GetOptions().HasExtension(options.access):
+        return frozenset()
+    return frozenset(method.GetOptions().Extensions[options.access].roles)
+
+
+def find_method(path: str) -> MethodDescriptor | None:
+    """The method with this gRPC path (/package.Service/Method), or None."""
+    service, _, method = path.lstrip("/").partition("/")
+    try:
+        found = descriptor_pool.Default().FindServiceByName(service)
+    except KeyError:
+        return None
+    return found.methods_by_name.get(method)
+
+
+def audience(field: FieldDescriptor) -> frozenset[int]:
+    """Who may see the field; empty where it declares nothing."""
+    if not field.GetOptions().HasExtension(options.field):
+        return frozenset()
+    return frozenset(field.GetOptions().Extensions[options.field].audience)
+
+
+def value_format(field: FieldDescriptor) -> int:
+    """The field's declared format, or FORMAT_UNSPECIFIED."""
+    if not field.GetOptions().HasExtension(options.field):
+        return options.FORMAT_UNSPECIFIED
+    return field.GetOptions().Extensions[options.field].format
+
+
+def message_class(descriptor: Descriptor) -> type[Message]:
+    """The Python class of a message."""
+    return message_factory.GetMessageClass(descriptor)

@@ -1,0 +1,84 @@
+"""PostgreSQL: the pool, and transactions that are tried again when that is safe."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+
+from shared.wakeups import Wakeups
+
+T = TypeVar("T")
+Connection = asyncpg.pool.PoolConnectionProxy
+
+RETRYABLE = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+)
+"""Errors after which the same transaction may succeed; none of them leaves anything behind."""
+
+
+class Conflict(asyncpg.SerializationError):
+    """Another transaction wrote the same record first; read again and decide again."""
+
+
+async def _keep_session(_: Any) -> None:
+    """asyncpg resets a released connection with a round trip; no code here changes a session."""
+
+
+class Database:
+    """A service's own schema."""
+
+    def __init__(self, pool: asyncpg.Pool, wakeups: Wakeups) -> None:
+        self._pool = pool
+        self.wakeups = wakeups
+
+    @classmethod
+    async def connect(cls, url: str, wakeups: Wakeups, *, size: int = 16) -> "Database":
+        """A pool of at most `size` connections. Raises OSError or asyncpg errors if refused."""
+        pool = await asyncpg.create_pool(url, min_size=2, max_size=size, reset=_keep_session)
+        return cls(pool, wakeups)
+
+    async def close(self) -> None:
+        """Waits for what is under way."""
+        await self._pool.close()
+
+    async def transaction(
+        self, work: Callable[[Connection], Awaitable[T]], *, patience: float = 5.0
+    ) -> T:
+        """The result of `work`, run in one transaction and committed.
+
+        Tried again with back-off for at most `patience` seconds where the database asks for it,
+        each time from the start and outside any earlier transaction. A commit wakes whoever
+        waits for changes of this service.
+        """
+        deadline = asyncio.get_running_loop().time() + patience
+        pause = 0.005
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    async with connection.transaction():
+                        result = await work(connection)
+            except RETRYABLE:
+                if asyncio.get_running_loop().time() + pause > deadline:
+                    raise
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+                pause = min(pause * 2, 1.0)
+            else:
+                self.wakeups.committed()
+                return result
+
+    async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Rows of a read outside any transaction."""
+        return await self._pool.fetch(query, *arguments)
+
+    async def fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
+        """The first row of a read outside any transaction."""
+        return await self._pool.fetchrow(query, *arguments)

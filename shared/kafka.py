@@ -1,0 +1,149 @@
+"""The one place that knows kafka-python, pinned to one minor version."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError
+
+from shared.cloudevents import Headers
+from shared.settings import Settings
+
+__all__ = ["ConsumerRebalanceListener", "Kafka", "KafkaError", "Producer", "Record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a producer sends."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+    timestamp_ms: int
+    """The event's time: the moment of sending would tell more than some readers may know."""
+
+
+class Producer:
+    """Idempotent, acknowledged by all in-sync replicas."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._producer = KafkaProducer(
+            **options,
+            enable_idempotence=True,
+            acks="all",
+            # One request under way keeps a failed batch from being overtaken inside the producer.
+            max_in_flight_requests_per_connection=1,
+            batch_size=256 * 1024,
+            linger_ms=0,
+            delivery_timeout_ms=15_000,
+            request_timeout_ms=10_000,
+            max_block_ms=10_000,
+        )
+
+    def send_all(self, records: Sequence[Record]) -> None:
+        """Returns when every record is acknowledged. Raises KafkaError if one is not."""
+        futures = [
+            self._producer.send(
+                record.topic,
+                value=record.value,
+                key=record.key,
+                headers=record.headers,
+                timestamp_ms=record.timestamp_ms,
+            )
+            for record in records
+        ]
+        for future in futures:
+            future.get(timeout=20)
+
+    def abort(self) -> None:
+        """Closes without sending what is still buffered."""
+        self._producer.close(timeout=0)
+
+
+class Kafka:
+    """Makes clients of one installation's broker as one principal."""
+
+    def __init__(
+        self,
+        servers: str,
+        username: str = "",
+        password: str = "",
+        *,
+        prefix: str = "",
+        instance: str = "1",
+    ) -> None:
+        self.prefix = prefix
+        self._instance = instance
+        self._options: dict[str, Any] = {"bootstrap_servers": servers.split(",")}
+        if username:
+            self._options |= {
+                "security_protocol": "SASL_PLAINTEXT",
+                "sasl_mechanism": "SCRAM-SHA-256",
+                "sasl_plain_username": username,
+                "sasl_plain_password": password,
+            }
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Kafka":
+        """As a process's settings say."""
+        return cls(
+            settings.kafka,
+            settings.kafka_username,
+            settings.kafka_password,
+            prefix=settings.topic_prefix,
+            instance=settings.instance,
+        )
+
+    def producer(self) -> Producer:
+        """A producer of its own connections. Blocks while it connects; raises KafkaError."""
+        return Producer(self._options)
+
+    def consumer(
+        self, group: str, topics: Sequence[str], listener: ConsumerRebalanceListener
+    ) -> KafkaConsumer:
+        """A member of `group` (manual commits, cooperative-sticky, static membership)."""
+        consumer = KafkaConsumer(
+            **self._options,
+            group_id=self.prefix + group,
+            group_instance_id=f"{self.prefix}{group}-{self._instance}",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            partition_assignment_strategy=[CooperativeStickyAssignor],
+            # A dead process is replaced after this; a restarted one comes back to its partitions.
+            session_timeout_ms=6_000,
+            heartbeat_interval_ms=1_500,
+            max_poll_interval_ms=300_000,
+            fetch_max_wait_ms=250,
+            metadata_max_age_ms=30_000,
+        )
+        consumer.subscribe([self.prefix + topic for topic in topics], listener=listener)
+        return consumer
+
+    def read_to_end(self, topics: Sequence[str]) -> list[Any]:
+        """Every record that the topics hold now, partition by partition, as no group's member.
+
+        For checks and repairs; a record has topic, partition, offset, timestamp, key, value and
+        headers. Topic names are given without the prefix.
+        """
+        consumer = KafkaConsumer(**self._options, group_id=None, enable_auto_commit=False)
+        try:
+            partitions = [
+                TopicPartition(self.prefix + topic, number)
+                for topic in topics
+                for number in sorted(consumer.partitions_for_topic(self.prefix + topic) or ())
+            ]
+            ends = consumer.end_offsets(partitions)
+            left = {one for one in partitions if ends[one] > 0}
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            found: list[Any] = []
+            while left:
+                for one, batch in consumer.poll(timeout_ms=1000).items():
+                    found += [record for record in batch if record.offset < ends[one]]
+                left = {one for one in left if consumer.position(one) < ends[one]}
+            return found
+        finally:
+            consumer.close()

@@ -1,0 +1,122 @@
+"""The way out: events are written beside the state change, in its transaction.
+
+The relay sends them later, so an event leaves exactly when its change was committed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from shared import cloudevents, contract
+from shared.database import Connection
+from shared.telemetry import current_traceparent
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event on its way out."""
+
+    event: Message
+    subject: str
+    """Case that it is about: record key, and the line that its sequence counts."""
+    time: datetime
+    causation_id: str | None = None
+    """Id of the event that it follows from."""
+    traceparent: str | None = None
+    """Trace that it belongs to; None takes the current span's, NO_TRACE none at all."""
+    event_id: str | None = None
+    """None draws a UUIDv7, which tells the time: give an id of its own to what must not."""
+
+
+NO_TRACE = ""
+
+
+_APPEND = """
+WITH new AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[],
+                         $6::text[], $7::bytea[], $8::jsonb[], $9::uuid[]) WITH ORDINALITY
+        AS n (topic, subject, type, time, causation_id, traceparent, payload, headers, event_id,
+              nth)
+), numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY topic, subject ORDER BY nth) AS place,
+              count(*) OVER (PARTITION BY topic, subject) AS total
+    FROM new
+), drawn AS (
+    -- In key order, so that two batches cannot wait for each other.
+    INSERT INTO outbox_sequence AS s (topic, subject, last)
+    SELECT topic, subject, count(*) FROM new GROUP BY topic, subject ORDER BY topic, subject
+    ON CONFLICT (topic, subject) DO UPDATE SET last = s.last + excluded.last
+    RETURNING topic, subject, last
+)
+INSERT INTO outbox (topic, subject, sequence, type, time, causation_id, traceparent, payload,
+                    headers, event_id)
+SELECT n.topic, n.subject, d.last - n.total + n.place, n.type, n.time, n.causation_id,
+       n.traceparent, n.payload, n.headers, coalesce(n.event_id, uuidv7())
+FROM numbered n JOIN drawn d USING (topic, subject)
+ORDER BY n.nth
+"""
+
+Row = tuple[
+    str, str, str, datetime, str | None, str | None, bytes, str | None, str | None
+]
+"""The columns that `_APPEND` takes, in its order."""
+
+
+async def append(connection: Connection, events: Iterable[Outgoing]) -> None:
+    """Writes the events into the transaction's outbox, in order, with the next sequences.
+
+    Call it last: it takes the locks that keep a subject's events in commit order.
+    """
+    here = current_traceparent()
+    rows: list[Row] = []
+    for out in events:
+        name = out.event.DESCRIPTOR.full_name
+        kind = contract.event_type(name)
+        if kind is None:
+            raise TypeError(f"{name} is no event: its message declares no topic")
+        rows.append(
+            (
+                kind.topic,
+                out.subject,
+                name,
+                out.time,
+                out.causation_id,
+                here if out.traceparent is None else out.traceparent or None,
+                out.event.SerializeToString(),
+                None,
+                out.event_id,
+            )
+        )
+    await append_rows(connection, rows)
+
+
+async def append_dead_letters(
+    connection: Connection,
+    letters: Sequence[tuple[str, str, bytes, list[tuple[str, bytes]], datetime]],
+) -> None:
+    """Writes copies of records (dead-letter topic, key, value, own headers, time)."""
+    await append_rows(
+        connection,
+        [
+            (
+                topic,
+                key,
+                "dead-letter",
+                time,
+                None,
+                None,
+                value,
+                cloudevents.to_json(headers),
+                None,
+            )
+            for topic, key, value, headers, time in letters
+        ],
+    )
+
+
+async def append_rows(connection: Connection, rows: Sequence[Row]) -> None:
+    """Writes rows as they are."""
+    if rows:
+        await connection.execute(_APPEND, *(list(column) for column in zip(*rows, strict=True)))

@@ -1,0 +1,204 @@
+"""The gRPC server: every call is identified, authorised, decoded and checked before it is served.
+
+A servicer's methods get the decoded request and a `Call` (in place of gRPC's context) and return
+a message or its serialized bytes; what they raise as `Refusal` becomes a status here and nowhere
+else.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError, Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from harbourlight.options.v1 import options_pb2 as options
+from shared import contract, errors, statuses, telemetry
+from shared.callers import Callers, authorise
+from shared.commands import Call
+from shared.errors import Kind, Refusal, Violation
+from shared.validation import Validator
+
+log = logging.getLogger(__name__)
+
+UNGUARDED = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
+"""The only services that anybody may call without the contract saying so."""
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", 1024 * 1024),
+    ("grpc.so_reuseport", 1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+]
+
+
+class Doorkeeper(grpc.aio.ServerInterceptor):
+    """Stands in front of every method."""
+
+    def __init__(
+        self, callers: Callers, validator: Validator, stopping: Callable[[], bool]
+    ) -> None:
+        self._callers = callers
+        self._validator = validator
+        self._stopping = stopping
+        self._guarded: dict[str, grpc.RpcMethodHandler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """The method's handler behind its guard."""
+        path = details.method
+        if path in self._guarded:
+            return self._guarded[path]
+        handler = await continuation(details)
+        if handler is None or path.lstrip("/").partition("/")[0] in UNGUARDED:
+            return handler
+        method = contract.find_method(path)
+        if method is None:
+            return _refused(path)
+        guarded = self._guard(path, method, handler)
+        self._guarded[path] = guarded
+        return guarded
+
+    def _guard(
+        self, path: str, method: MethodDescriptor, handler: grpc.RpcMethodHandler
+    ) -> grpc.RpcMethodHandler:
+        roles = contract.roles(method)
+        request_class = contract.message_class(method.input_type)
+
+        def admit(raw: bytes, context: grpc.aio.ServicerContext) -> tuple[Message, Call]:
+            metadata = {
+                key: value
+                for key, value in context.invocation_metadata() or ()
+                if isinstance(value, str)
+            }
+            caller = self._callers.identify(path, metadata, raw)
+            authorise(caller, roles, path)
+            request = request_class()
+            try:
+                request.ParseFromString(raw)
+            except DecodeError as error:
+                raise errors.invalid(
+                    [Violation("(request)", f"not a {method.input_type.full_name}: {error}")]
+                ) from error
+            self._validator.check(request)
+            # A case is open to its own key alone, whatever the method does with it.
+            named = getattr(request, "handle", "")
+            if caller.role == options.ROLE_COMPANY and named and named != caller.handle:
+                raise errors.not_found(
+                    "case under this key: the handle is not the one of the key that signed"
+                )
+            return request, Call(caller, path, hashlib.sha256(raw).digest(), self._stopping)
+
+        if method.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(_stream(path, admit, handler.unary_stream))
+        return grpc.unary_unary_rpc_method_handler(_unary(path, admit, handler.unary_unary))
+
+
+def _refused(path: str) -> grpc.RpcMethodHandler:
+    """What is served although the contract does not have it is nobody's to call."""
+
+    async def refuse(raw: bytes, context: grpc.aio.ServicerContext) -> None:
+        await _abort(context, Refusal(Kind.DENIED, f"{path} is open to nobody"))
+
+    return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+Admit = Callable[[bytes, grpc.aio.ServicerContext], tuple[Message, Call]]
+
+
+def _unary(
+    path: str, admit: Admit, serve: Callable[[Message, Call], Awaitable[Message | bytes]]
+) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+    async def guarded(raw: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        with telemetry.call_span(path) as span:
+            try:
+                request, call = admit(raw, context)
+                response = await serve(request, call)
+            except Refusal as refusal:
+                span.set_attribute(telemetry.RPC_STATUS, statuses.CODES[refusal.kind].name)
+                await _abort(context, refusal)
+                raise
+            except Exception:
+                await _internal(path, span, context)
+                raise
+            span.set_attribute(telemetry.RPC_STATUS, "OK")
+            return response if isinstance(response, bytes) else response.SerializeToString()
+
+    return guarded
+
+
+def _stream(
+    path: str, admit: Admit, serve: Callable[[Message, Call], AsyncIterator[Message]]
+) -> Callable[[bytes, grpc.aio.ServicerContext], AsyncIterator[bytes]]:
+    async def guarded(raw: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+        # No span around a stream: it would last for hours and be a parent of nothing.
+        try:
+            request, call = admit(raw, context)
+            async for response in serve(request, call):
+                yield response.SerializeToString()
+            if call.stopping():
+                raise Refusal(Kind.STOPPING, "the server is stopping: connect again and go on")
+        except Refusal as refusal:
+            await _abort(context, refusal)
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except Exception:
+            log.exception("stream %s failed", path)
+            await context.abort(grpc.StatusCode.INTERNAL, "something failed here; it is logged")
+
+    return guarded
+
+
+async def _abort(context: grpc.aio.ServicerContext, refusal: Refusal) -> None:
+    status = statuses.to_status(refusal)
+    await context.abort(status.code, status.details, status.trailing_metadata)
+
+
+async def _internal(path: str, span: Any, context: grpc.aio.ServicerContext) -> None:
+    log.exception("call %s failed", path)
+    telemetry.failed(span, "internal")
+    span.set_attribute(telemetry.RPC_STATUS, "INTERNAL")
+    await context.abort(
+        grpc.StatusCode.INTERNAL, "something failed here, and nothing was changed; it is logged"
+    )
+
+
+class Server:
+    """A gRPC server with health and reflection."""
+
+    def __init__(self, callers: Callers, validator: Validator) -> None:
+        self._is_stopping = False
+        doorkeeper = Doorkeeper(callers, validator, lambda: self._is_stopping)
+        self._server = grpc.aio.server(interceptors=[doorkeeper], options=_OPTIONS)
+        self._health = health.aio.HealthServicer()
+        self.port = 0
+
+    async def start(
+        self, listen: str, services: Iterable[tuple[str, Callable[[grpc.aio.Server], None]]]
+    ) -> None:
+        """Serves (full name, function that adds the servicer) at `listen`."""
+        names = []
+        for name, add in services:
+            add(self._server)
+            names.append(name)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((*names, *UNGUARDED), self._server)
+        self.port = self._server.add_insecure_port(listen)
+        await self._server.start()
+        for name in ("", *names):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Not serving, then drained: calls under way have `grace` seconds to end."""
+        self._is_stopping = True
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)

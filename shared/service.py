@@ -1,0 +1,110 @@
+"""Runs a service's process: server, relay, consumer and timers, from start to graceful stop."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import uvloop
+
+from shared import logs, telemetry
+from shared.callers import Callers
+from shared.consumer import Consumer, Subscription
+from shared.database import Database
+from shared.kafka import Kafka
+from shared.migrate import SHARED, migrate
+from shared.relay import Relay, prepare
+from shared.server import Server
+from shared.settings import Settings
+from shared.validation import Check, Validator
+from shared.wakeups import Wakeups
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Timer:
+    """Something to do every so often, in every process of the service."""
+
+    seconds: float
+    run: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a service is made of."""
+
+    api: Sequence[tuple[str, Callable[[grpc.aio.Server], None]]]
+    """(full name, function that adds the servicer)."""
+    subscriptions: Sequence[Subscription] = ()
+    timers: Sequence[Timer] = field(default_factory=tuple)
+
+
+def run(
+    name: str,
+    migrations: Path,
+    formats: Mapping[int, Check],
+    build: Callable[[Settings, Database], Parts],
+) -> None:
+    """Runs the service `name` until SIGTERM or SIGINT."""
+    settings = Settings.from_environment()
+    logs.set_up(name)
+    provider = telemetry.set_up(name, settings.telemetry)
+    uvloop.run(_run(name, migrations, formats, build, settings))
+    provider.shutdown()
+
+
+async def _run(
+    name: str,
+    migrations: Path,
+    formats: Mapping[int, Check],
+    build: Callable[[Settings, Database], Parts],
+    settings: Settings,
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    applied = await migrate(settings.database_url, SHARED, migrations)
+    if applied:
+        log.info("applied migrations: %s", ", ".join(applied))
+    await prepare(settings.database_url)
+    wakeups = Wakeups(settings.database_url, name)
+    wakeups.start()
+    database = await Database.connect(settings.database_url, wakeups)
+    parts = build(settings, database)
+    kafka = Kafka.of(settings)
+    relay = asyncio.create_task(Relay(name, settings.database_url, kafka, wakeups).run())
+    consumers = [Consumer(one, database, kafka) for one in parts.subscriptions]
+    for consumer in consumers:
+        consumer.start()
+    timers = [asyncio.create_task(_tick(timer)) for timer in parts.timers]
+    server = Server(Callers(settings.origin, settings.jwks), Validator(formats))
+    await server.start(settings.listen, parts.api)
+    log.info("serving on port %d", server.port)
+    await stop.wait()
+
+    log.info("stopping")
+    stopping = asyncio.create_task(server.stop())
+    # Watches end by themselves once they look, so make them look.
+    await asyncio.sleep(0)
+    wakeups.committed()
+    await stopping
+    await asyncio.gather(*(consumer.stop() for consumer in consumers))
+    for task in (*timers, relay):
+        task.cancel()
+    await asyncio.gather(*timers, relay, return_exceptions=True)
+    await wakeups.stop()
+    await database.close()
+
+
+async def _tick(timer: Timer) -> None:
+    while True:
+        await asyncio.sleep(timer.seconds)
+        try:
+            await timer.run()
+        except Exception:
+            log.exception("timer failed")

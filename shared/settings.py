@@ -1,0 +1,77 @@
+"""A process's settings, read once from its environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class MissingSetting(Exception):
+    """A required variable is absent; the message names it and says what it holds."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One process's settings. Secrets stay out of its repr, and so out of logs."""
+
+    database_url: str
+    """PostgreSQL, as the service's own role; empty for a process without a database."""
+    kafka: str
+    """Bootstrap servers, host:port, comma-separated."""
+    kafka_username: str
+    """Kafka principal (SCRAM-SHA-256); empty where the broker asks for none."""
+    kafka_password: str
+    listen: str
+    """host:port of the gRPC server; port 0 takes a free one."""
+    jwks: Path | None
+    """File with the public keys that people's tokens are signed by."""
+    origin: str
+    """Name of the installation, which every call signature is bound to."""
+    secret: bytes
+    """Key of the service's own tokens and pseudonyms."""
+    telemetry: Path | None
+    """Folder for trace files; None exports by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT is set."""
+    topic_prefix: str
+    """Put before every topic and group, so that installations can share a broker."""
+    instance: str
+    """Name of this process among its siblings, for static group membership."""
+
+    def __repr__(self) -> str:
+        return f"Settings(listen={self.listen!r}, kafka={self.kafka!r}, origin={self.origin!r})"
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] = os.environ, *, database: bool = True
+    ) -> "Settings":
+        """From HARBOURLIGHT_* variables; `database` says whether the process needs one.
+
+        Raises MissingSetting.
+        """
+
+        def required(name: str, holds: str) -> str:
+            value = environment.get(f"HARBOURLIGHT_{name}", "")
+            if not value:
+                raise MissingSetting(f"HARBOURLIGHT_{name} is not set: it holds {holds}")
+            return value
+
+        def path(name: str) -> Path | None:
+            value = environment.get(f"HARBOURLIGHT_{name}", "")
+            return Path(value) if value else None
+
+        return cls(
+            database_url=(
+                required("DATABASE_URL", "postgresql://role:password@host:port/database")
+                if database
+                else ""
+            ),
+            kafka=required("KAFKA", "the bootstrap servers, host:port"),
+            kafka_username=environment.get("HARBOURLIGHT_KAFKA_USERNAME", ""),
+            kafka_password=environment.get("HARBOURLIGHT_KAFKA_PASSWORD", ""),
+            listen=environment.get("HARBOURLIGHT_LISTEN", "127.0.0.1:0"),
+            jwks=path("JWKS"),
+            origin=environment.get("HARBOURLIGHT_ORIGIN", "harbourlight.local"),
+            secret=bytes.fromhex(required("SECRET", "64 hexadecimal digits")),
+            telemetry=path("TELEMETRY"),
+            topic_prefix=environment.get("HARBOURLIGHT_TOPIC_PREFIX", ""),
+            instance=environment.get("HARBOURLIGHT_INSTANCE", "1"),
+        )

@@ -1,0 +1,80 @@
+"""Tells waiters in every process of a service that something was committed.
+
+It only shortens waiting: whoever waits still looks by itself every so often, because a
+notification may be lost with its connection.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+import asyncpg
+
+log = logging.getLogger(__name__)
+
+_COALESCE_SECONDS = 0.002
+
+
+class Wakeups:
+    """One LISTEN connection per process; at most one NOTIFY per 2 ms."""
+
+    def __init__(self, database_url: str, channel: str) -> None:
+        self._url = database_url
+        self._channel = channel
+        self._changed = asyncio.Event()
+        self._pending = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begins to listen and to notify."""
+        self._tasks = [asyncio.create_task(self._run())]
+
+    async def stop(self) -> None:
+        """Wakes every waiter a last time and closes the connection."""
+        self._wake()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def committed(self) -> None:
+        """Something was committed in this process."""
+        self._wake()
+        self._pending.set()
+
+    def _wake(self, *_: object) -> None:
+        # Waiters hold the old event, so each commit wakes all of them exactly once.
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def next(self) -> "asyncio.Event":
+        """The event that the next change sets. Take it before looking, wait on it after."""
+        return self._changed
+
+    async def wait(self, event: "asyncio.Event", seconds: float) -> None:
+        """Until `event` is set, or `seconds` have passed."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                connection = await asyncpg.connect(self._url)
+                try:
+                    await connection.add_listener(self._channel, self._wake)
+                    await self._notify(connection)
+                finally:
+                    await connection.close(timeout=1)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                log.warning("wake-ups interrupted: %s", error)
+                await asyncio.sleep(0.5)
+
+    async def _notify(self, connection: asyncpg.Connection) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._pending.wait(), 5)
+            if connection.is_closed():
+                raise asyncpg.InterfaceError("the connection closed")
+            if self._pending.is_set():
+                self._pending.clear()
+                await connection.execute("SELECT pg_notify($1, '')", self._channel)
+                await asyncio.sleep(_COALESCE_SECONDS)
