@@ -1,0 +1,1 @@
+"""One package per authority over data; none imports another."""

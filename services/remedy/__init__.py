@@ -1,0 +1,1 @@
+"""Remedy for the people harmed: plans, items, and their confirmation by someone else."""

@@ -1,0 +1,1 @@
+"""Remedy: states and rules, without any I/O or clock."""

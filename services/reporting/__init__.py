@@ -1,0 +1,1 @@
+"""Companies come forward: markers, reports, amendments."""

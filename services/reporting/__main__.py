@@ -1,0 +1,30 @@
+"""Wires the reporting service."""
+
+from pathlib import Path
+
+from harbourlight import formats
+from harbourlight.reporting.v1 import reporting_pb2, reporting_pb2_grpc
+from services.reporting import consumers
+from services.reporting.api import ReportingApi
+from services.reporting.handlers import Handlers
+from shared.database import Database
+from shared.service import Parts, Timer, run
+from shared.settings import Settings
+
+
+def build(settings: Settings, database: Database) -> Parts:
+    """The service's parts over its database."""
+    handlers = Handlers(database)
+    api = ReportingApi(handlers, database.wakeups)
+    name = reporting_pb2.DESCRIPTOR.services_by_name["ReportingService"].full_name
+    return Parts(
+        api=[
+            (name, lambda s: reporting_pb2_grpc.add_ReportingServiceServicer_to_server(api, s)),
+        ],
+        subscriptions=[consumers.SUBSCRIPTION],
+        timers=[Timer(5.0, handlers.lapse_markers)],
+    )
+
+
+if __name__ == "__main__":
+    run("reporting", Path(__file__).parent / "migrations", formats.CHECKS, build)

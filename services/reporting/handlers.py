@@ -1,0 +1,166 @@
+"""One command or one event, one transaction."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.message import Message
+
+from harbourlight import routing
+from harbourlight.reporting.v1 import events_pb2, reporting_pb2
+from services.reporting import domain, store
+from services.reporting.domain import Case
+from shared import outbox, translate
+from shared.cloudevents import Incoming
+from shared.commands import Call, Commands, Emitter
+from shared.database import Connection, Database
+from shared.decisions import Decision, NotYet
+from shared.records import Stored
+
+EMITTER = Emitter(events_pb2)
+
+
+def view(case: Case, revision: int) -> reporting_pb2.Case:
+    """The case as its company sees it."""
+    message = translate.to_message(case, reporting_pb2.Case)
+    message.etag = str(revision)
+    return message
+
+
+def _facts(message: Message) -> domain.Facts:
+    return translate.to_dataclass(message, domain.Facts)
+
+
+class Handlers:
+    """The service's commands and queries."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._commands = Commands(database, store.CASES, EMITTER)
+
+    async def place_marker(
+        self, call: Call, request: reporting_pb2.PlaceMarkerRequest
+    ) -> bytes:
+        """Makes a marked case."""
+        exploitation_type = translate.enum_of(request, "exploitation_type")
+        return await self._commands.run(
+            call,
+            request,
+            find=(store.BY_HANDLE, request.handle),
+            subject=request.handle,
+            decide=lambda case, now: domain.place_marker(
+                case,
+                handle=request.handle,
+                country=request.country,
+                sector=request.sector,
+                exploitation_type=exploitation_type,
+                now=now,
+            ),
+            reply=lambda case, n: reporting_pb2.PlaceMarkerResponse(case=view(case, n)),
+        )
+
+    async def submit_report(
+        self, call: Call, request: reporting_pb2.SubmitReportRequest
+    ) -> bytes:
+        """Makes a filed case."""
+        facts = _facts(request.facts)
+        return await self._commands.run(
+            call,
+            request,
+            find=(store.BY_HANDLE, request.handle),
+            subject=request.handle,
+            decide=lambda case, now: domain.submit_report(
+                case, handle=request.handle, facts=facts, table=routing.current(), now=now
+            ),
+            reply=lambda case, n: reporting_pb2.SubmitReportResponse(case=view(case, n)),
+        )
+
+    async def perfect_marker(
+        self, call: Call, request: reporting_pb2.PerfectMarkerRequest
+    ) -> bytes:
+        """Files the report of a marked case."""
+        facts = _facts(request.facts)
+        return await self._commands.run(
+            call,
+            request,
+            find=(store.BY_HANDLE, request.handle),
+            decide=lambda case, now: domain.perfect_marker(
+                case, facts=facts, table=routing.current(), now=now
+            ),
+            reply=lambda case, n: reporting_pb2.PerfectMarkerResponse(case=view(case, n)),
+        )
+
+    async def amend_report(self, call: Call, request: reporting_pb2.AmendReportRequest) -> bytes:
+        """Replaces the facts."""
+        facts = _facts(request.facts)
+        return await self._commands.run(
+            call,
+            request,
+            find=(store.BY_HANDLE, request.handle),
+            decide=lambda case, _: domain.amend_report(case, facts=facts),
+            reply=lambda case, n: reporting_pb2.AmendReportResponse(case=view(case, n)),
+        )
+
+    async def withdraw_report(
+        self, call: Call, request: reporting_pb2.WithdrawReportRequest
+    ) -> bytes:
+        """Ends the case on the company's side."""
+        reason = translate.enum_of(request, "reason")
+        return await self._commands.run(
+            call,
+            request,
+            find=(store.BY_HANDLE, request.handle),
+            decide=lambda case, _: domain.withdraw(case, reason=reason),
+            reply=lambda case, n: reporting_pb2.WithdrawReportResponse(case=view(case, n)),
+        )
+
+    async def read(self, handle: str) -> Stored[Case] | None:
+        """The case as it is now, or None."""
+        return await store.read_case(self._database, handle)
+
+    async def lapse_markers(self) -> None:
+        """Ends the markers whose time is up, each in its own transaction."""
+        for handle in await store.overdue_markers(self._database, datetime.now(UTC), 100):
+            await self._database.transaction(lambda connection, h=handle: _lapse(connection, h))
+
+
+async def _lapse(connection: Connection, handle: str) -> None:
+    found = await store.CASES.lock(connection, handle)
+    now = datetime.now(UTC)
+    decision = domain.lapse(found[1].state if found else None, now=now)
+    if found is None or decision is None:
+        return
+    await store.CASES.save(connection, [(handle, decision.state, found[1].revision)])
+    await outbox.append(
+        connection, [EMITTER.outgoing(event, handle, now) for event in decision.events]
+    )
+
+
+def _known(case: Case | None) -> Case:
+    if case is None:
+        raise NotYet("the case is not known here")
+    return case
+
+
+def referral_moved(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
+    """Keeps the referral's state beside the case: the event says it, or its type does."""
+    return domain.note_referral(_known(case), state=_REFERRAL_STATES[incoming.type])
+
+
+def referral_progressed(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
+    """Keeps the state that the event names."""
+    return domain.note_referral(_known(case), state=_state(incoming))
+
+
+def protection_decided(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
+    """Keeps the safe harbour's state beside the case."""
+    return domain.note_protection(_known(case), state=_state(incoming))
+
+
+def _state(incoming: Incoming) -> str:
+    assert incoming.event is not None
+    return translate.enum_of(incoming.event, "state")
+
+
+_REFERRAL_STATES = {
+    f"harbourlight.triage.v1.Referral{state.title()}": state
+    for state in ("REQUESTED", "ACCEPTED", "REJECTED", "FAILED", "COMPLETED", "CANCELLED")
+}

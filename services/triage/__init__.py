@@ -1,0 +1,1 @@
+"""Authorities take cases up, say where they stand and decide on protection."""

@@ -1,0 +1,31 @@
+"""Wires the triage service."""
+
+from pathlib import Path
+
+from harbourlight import formats
+from harbourlight.triage.v1 import triage_pb2, triage_pb2_grpc
+from services.triage import consumers
+from services.triage.api import TriageApi
+from services.triage.handlers import Handlers
+from services.triage.queue import Queue
+from shared.database import Database
+from shared.service import Parts, Timer, run
+from shared.settings import Settings
+from shared.signed_tokens import SignedTokens
+
+
+def build(settings: Settings, database: Database) -> Parts:
+    """The service's parts over its database."""
+    handlers = Handlers(database)
+    queue = Queue(database, SignedTokens(settings.secret))
+    api = TriageApi(handlers, queue, database.wakeups)
+    name = triage_pb2.DESCRIPTOR.services_by_name["TriageService"].full_name
+    return Parts(
+        api=[(name, lambda s: triage_pb2_grpc.add_TriageServiceServicer_to_server(api, s))],
+        subscriptions=[consumers.SUBSCRIPTION],
+        timers=[Timer(5.0, handlers.sweep_deadlines)],
+    )
+
+
+if __name__ == "__main__":
+    run("triage", Path(__file__).parent / "migrations", formats.CHECKS, build)

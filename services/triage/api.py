@@ -1,0 +1,60 @@
+"""The triage service's gRPC methods: translate and hand over."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from harbourlight.triage.v1 import triage_pb2 as pb
+from harbourlight.triage.v1 import triage_pb2_grpc
+from services.triage.handlers import Handlers
+from services.triage.queue import Queue
+from shared.commands import Call
+from shared.wakeups import Wakeups
+from shared.watching import changes
+
+
+class TriageApi(triage_pb2_grpc.TriageServiceServicer):
+    """Authorities' side of the network."""
+
+    def __init__(self, handlers: Handlers, queue: Queue, wakeups: Wakeups) -> None:
+        self._handlers = handlers
+        self._queue = queue
+        self._wakeups = wakeups
+
+    async def ListQueue(self, request: pb.ListQueueRequest, call: Call) -> pb.ListQueueResponse:
+        return await self._queue.page(call, request)
+
+    async def GetReferral(
+        self, request: pb.GetReferralRequest, call: Call
+    ) -> pb.GetReferralResponse:
+        referral = await self._queue.get(call, request.referral_id)
+        return pb.GetReferralResponse(referral=referral)
+
+    async def AcceptReferral(self, request: pb.AcceptReferralRequest, call: Call) -> bytes:
+        return await self._handlers.accept(call, request)
+
+    async def RejectReferral(self, request: pb.RejectReferralRequest, call: Call) -> bytes:
+        return await self._handlers.reject(call, request)
+
+    async def RequestInformation(self, request: pb.RequestInformationRequest, call: Call) -> bytes:
+        return await self._handlers.request_information(call, request)
+
+    async def RecordProgress(self, request: pb.RecordProgressRequest, call: Call) -> bytes:
+        return await self._handlers.record_progress(call, request)
+
+    async def CompleteReferral(self, request: pb.CompleteReferralRequest, call: Call) -> bytes:
+        return await self._handlers.complete(call, request)
+
+    async def DecideProtection(self, request: pb.DecideProtectionRequest, call: Call) -> bytes:
+        return await self._handlers.decide_protection(call, request)
+
+    async def WatchQueue(
+        self, request: pb.WatchQueueRequest, call: Call
+    ) -> AsyncIterator[pb.WatchQueueResponse]:
+        async with aclosing(self._queue.watch(call, request.filter)) as pages:
+
+            async def look() -> pb.WatchQueueResponse | None:
+                page = await anext(pages)
+                return None if page is None else pb.WatchQueueResponse(referrals=page)
+
+            async for response in changes(call, self._wakeups, look):
+                yield response

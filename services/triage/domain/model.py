@@ -1,0 +1,87 @@
+"""A referral: a case at one desk, with its safe harbour and its deadlines."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.triage.domain.deadlines import Deadline
+from services.triage.domain.events import Condition
+
+
+class ReferralState(StrEnum):
+    """Where a referral stands: FHIR Task states as profiled by Gravity SDOH."""
+
+    REQUESTED = "REQUESTED"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    IN_PROGRESS = "IN_PROGRESS"
+    ON_HOLD = "ON_HOLD"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    ENTERED_IN_ERROR = "ENTERED_IN_ERROR"
+
+
+class ProtectionState(StrEnum):
+    """Where the safe harbour of the case stands."""
+
+    MARKED = "MARKED"
+    CONDITIONAL = "CONDITIONAL"
+    FINAL = "FINAL"
+    DECLINED = "DECLINED"
+    LAPSED = "LAPSED"
+    REVOKED = "REVOKED"
+
+
+class Priority(StrEnum):
+    """P1 stands above P2, whatever else is known."""
+
+    P1 = "P1"
+    P2 = "P2"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the platform reads of a report."""
+
+    country: str
+    sector: str
+    exploitation_type: str
+    child_involved: str
+    ongoing_danger: bool = False
+    indicators: tuple[str, ...] = ()
+    money_trail: bool = False
+    from_whistleblower: bool = False
+    whistleblower_reported_on: str = ""
+
+    @property
+    def priority(self) -> Priority:
+        """P1 for a child (not sure counts as yes), organ removal or ongoing danger."""
+        child = self.child_involved != "NO"
+        first = child or self.exploitation_type == "ORGAN_REMOVAL" or self.ongoing_danger
+        return Priority.P1 if first else Priority.P2
+
+
+@dataclass(frozen=True)
+class Referral:
+    """A case at one desk."""
+
+    referral_id: str
+    handle: str
+    state: ReferralState
+    desk: str
+    priority: Priority
+    facts: Facts
+    ilo_indicators: tuple[str, ...]
+    came_forward_at: datetime
+    received_at: datetime
+    reason: str = ""
+    outcome: str = ""
+    steps: tuple[str, ...] = ()
+    open_questions: tuple[str, ...] = ()
+    protection_state: ProtectionState = ProtectionState.MARKED
+    protection_reasons: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+    remedy_closed: bool = False
+    amendments: int = 0

@@ -1,0 +1,130 @@
+"""The queue as officers read it: pages, single referrals, and what changes."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.message import Message
+
+from harbourlight.triage.v1 import triage_pb2
+from services.triage import store
+from services.triage.domain.queue import Officer, Order, Position, QueueFilter
+from shared import translate
+from shared.callers import EVERYTHING, Caller
+from shared.commands import Call
+from shared.database import Database
+from shared.errors import not_found
+from shared.signed_tokens import SignedTokens
+
+_PAGE, _MOST = 50, 500
+_WATCH_PAGE = 200
+
+
+def _shown(row: store.Row) -> triage_pb2.Referral:
+    """The stored message is the one that officers see, so a page of them is not translated."""
+    message = triage_pb2.Referral.FromString(row.body)
+    message.etag = str(row.revision)
+    return message
+
+
+def officer_of(caller: Caller) -> Officer:
+    """What the caller's token says about where it is competent."""
+
+    def places(claimed: frozenset[str]) -> frozenset[str] | None:
+        return None if EVERYTHING in claimed else claimed
+
+    return Officer(places(caller.desks), places(caller.jurisdictions))
+
+
+class Queue:
+    """The service's queries."""
+
+    def __init__(self, database: Database, tokens: SignedTokens) -> None:
+        self._database = database
+        self._tokens = tokens
+
+    async def get(self, call: Call, referral_id: str) -> triage_pb2.Referral:
+        """The referral as it is now. Raises Refusal (NOT_FOUND)."""
+        row = await store.read_referral(self._database, referral_id)
+        shown = _shown(row) if row else None
+        if shown is None or not officer_of(call.caller).sees(shown.desk, shown.facts.country):
+            raise not_found("referral")
+        return shown
+
+    async def page(
+        self, call: Call, request: triage_pb2.ListQueueRequest
+    ) -> triage_pb2.ListQueueResponse:
+        """A page of the queue. Raises Refusal (INVALID) for a page token of another query."""
+        size = min(request.page_size or _PAGE, _MOST)
+        query = request.filter.SerializeToString(deterministic=True)
+        scope = repr((call.method, call.caller.name, request.order, query)).encode()
+        after = None
+        if request.page_token:
+            priority, received_at, handle = self._tokens.decode(
+                scope, request.page_token, "page_token"
+            )
+            after = Position(priority, datetime.fromisoformat(received_at), handle)
+        selection = officer_of(call.caller).select(_filter(request.filter))
+        order = Order(translate.enum_of(request, "order"))
+        rows = await store.read_page(self._database, selection, order, after, size + 1)
+        response = triage_pb2.ListQueueResponse(referrals=[_shown(row) for row in rows[:size]])
+        if len(rows) > size:
+            last = _position(response.referrals[-1])
+            response.next_page_token = self._tokens.encode(
+                scope, [last.priority, last.received_at.isoformat(), last.handle]
+            )
+        return response
+
+    async def watch(
+        self, call: Call, wanted: triage_pb2.QueueFilter
+    ) -> AsyncGenerator[list[triage_pb2.Referral] | None, None]:
+        """The matching referrals, then what changes of them: None wherever nothing is new now."""
+        selection = officer_of(call.caller).select(_filter(wanted))
+        since = await store.horizon(self._database)
+        told: dict[str, str] = {}
+        after = None
+        while rows := await store.read_page(
+            self._database, selection, Order.PRIORITY, after, _WATCH_PAGE
+        ):
+            page = [_shown(row) for row in rows]
+            told |= _still_read(rows, page, since)
+            after = _position(page[-1])
+            yield page
+        while True:
+            # Taken before reading, so that what is not visible yet is read the next time.
+            horizon = await store.horizon(self._database)
+            place, handle, before, told = since, "", told, {}
+            while rows := await store.read_changed(
+                self._database, selection, place, handle, _WATCH_PAGE
+            ):
+                page = [_shown(row) for row in rows]
+                told |= _still_read(rows, page, horizon)
+                place, handle = rows[-1].changed, page[-1].handle
+                if new := [one for one in page if before.get(one.handle) != one.etag]:
+                    yield new
+            since = horizon
+            yield None
+
+
+def _filter(wanted: triage_pb2.QueueFilter) -> QueueFilter:
+    return translate.to_dataclass(wanted, QueueFilter)
+
+
+def _position(shown: triage_pb2.Referral) -> Position:
+    received_at = translate.moment(shown.received_at)
+    return Position(translate.enum_of(shown, "priority"), received_at, shown.handle)
+
+
+def _still_read(
+    rows: list[store.Row], page: list[triage_pb2.Referral], since: int
+) -> dict[str, str]:
+    """Handle -> etag of what a reading of the changes since then will find again."""
+    return {
+        one.handle: one.etag for row, one in zip(rows, page, strict=True) if row.changed >= since
+    }
+
+
+def names_of(message: Message, field: str) -> tuple[str, ...]:
+    """Domain names of the enum values that the message lists in `field`."""
+    enum: Any = message.DESCRIPTOR.fields_by_name[field].enum_type
+    return tuple(translate.enum_name(enum, number) for number in getattr(message, field))
