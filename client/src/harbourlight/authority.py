@@ -1,0 +1,199 @@
+"""An officer of a desk: takes cases up, says where they stand, agrees to remedy."""
+
+from collections.abc import AsyncIterator, Iterable
+
+from harbourlight.connection import PATIENCE, TokenCredential, new_request_id
+from harbourlight.endpoints import Endpoints
+from harbourlight.party import Verifier
+from harbourlight.remedy.v1 import remedy_pb2 as remedy
+from harbourlight.triage.v1 import triage_pb2 as triage
+from harbourlight.types.v1 import types_pb2 as types
+
+
+class Authority(Verifier):
+    """Sees the referrals of the desks and jurisdictions in its token; others are NotFound."""
+
+    def __init__(self, endpoints: Endpoints, token: str, *, patience: float = PATIENCE) -> None:
+        super().__init__(endpoints, TokenCredential(token), patience=patience)
+
+    async def list_queue(
+        self,
+        queue_filter: triage.QueueFilter | None = None,
+        *,
+        order: triage.QueueOrder = triage.QUEUE_ORDER_UNSPECIFIED,
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> triage.ListQueueResponse:
+        """One page of the queue: P1 first, then the oldest, unless `order` says otherwise."""
+        request = triage.ListQueueRequest(
+            filter=queue_filter, order=order, page_size=page_size, page_token=page_token
+        )
+        return await self._connection.call(request, triage.ListQueueResponse)
+
+    async def watch_queue(
+        self, queue_filter: triage.QueueFilter | None = None
+    ) -> AsyncIterator[triage.Referral]:
+        """The matching referrals now, then each again after every change."""
+        seen: dict[str, str] = {}
+        request = triage.WatchQueueRequest(filter=queue_filter)
+        async for answer in self._connection.watch(lambda: request, triage.WatchQueueResponse):
+            for referral in answer.referrals:
+                if seen.get(referral.referral_id) != referral.etag:
+                    seen[referral.referral_id] = referral.etag
+                    yield referral
+
+    async def get_referral(self, referral_id: str) -> triage.GetReferralResponse:
+        """One referral."""
+        request = triage.GetReferralRequest(referral_id=referral_id)
+        return await self._connection.call(request, triage.GetReferralResponse)
+
+    async def accept_referral(
+        self, referral_id: str, *, etag: str = "", request_id: str | None = None
+    ) -> triage.AcceptReferralResponse:
+        """Takes the case up."""
+        request = triage.AcceptReferralRequest(
+            request_id=request_id or new_request_id(), referral_id=referral_id, etag=etag
+        )
+        return await self._connection.call(request, triage.AcceptReferralResponse)
+
+    async def reject_referral(
+        self,
+        referral_id: str,
+        reason: triage.ReferralReason,
+        *,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> triage.RejectReferralResponse:
+        """Does not take the case up, and says why."""
+        request = triage.RejectReferralRequest(
+            request_id=request_id or new_request_id(),
+            referral_id=referral_id,
+            etag=etag,
+            reason=reason,
+        )
+        return await self._connection.call(request, triage.RejectReferralResponse)
+
+    async def request_information(
+        self,
+        referral_id: str,
+        topics: Iterable[triage.InformationTopic],
+        *,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> triage.RequestInformationResponse:
+        """Asks the company for what the desk lacks; it answers by amending its report."""
+        request = triage.RequestInformationRequest(
+            request_id=request_id or new_request_id(),
+            referral_id=referral_id,
+            etag=etag,
+            topics=topics,
+        )
+        return await self._connection.call(request, triage.RequestInformationResponse)
+
+    async def record_progress(
+        self,
+        referral_id: str,
+        state: types.ReferralState,
+        *,
+        reason: triage.ReferralReason = triage.REFERRAL_REASON_UNSPECIFIED,
+        step: triage.ProgressStep = triage.PROGRESS_STEP_UNSPECIFIED,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> triage.RecordProgressResponse:
+        """Starts, resumes (IN_PROGRESS), holds (ON_HOLD) or fails (FAILED) a referral.
+
+        The latter two need a `reason`; `step` is what was done, if anything was.
+        """
+        request = triage.RecordProgressRequest(
+            request_id=request_id or new_request_id(),
+            referral_id=referral_id,
+            etag=etag,
+            state=state,
+            reason=reason,
+            step=step,
+        )
+        return await self._connection.call(request, triage.RecordProgressResponse)
+
+    async def complete_referral(
+        self,
+        referral_id: str,
+        outcome: triage.ReferralOutcome,
+        *,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> triage.CompleteReferralResponse:
+        """Closes the referral with what was found."""
+        request = triage.CompleteReferralRequest(
+            request_id=request_id or new_request_id(),
+            referral_id=referral_id,
+            etag=etag,
+            outcome=outcome,
+        )
+        return await self._connection.call(request, triage.CompleteReferralResponse)
+
+    async def decide_protection(
+        self,
+        referral_id: str,
+        decision: types.ProtectionState,
+        *,
+        reasons: Iterable[triage.ProtectionReason] = (),
+        conditions: Iterable[triage.Condition] = (),
+        conditions_met: Iterable[triage.ConditionCode] = (),
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> triage.DecideProtectionResponse:
+        """Moves the safe harbour: CONDITIONAL, FINAL, DECLINED or REVOKED.
+
+        DECLINED and REVOKED need `reasons`; `conditions` are new ones, `conditions_met` are those
+        that the desk finds met.
+        """
+        request = triage.DecideProtectionRequest(
+            request_id=request_id or new_request_id(),
+            referral_id=referral_id,
+            etag=etag,
+            decision=decision,
+            reasons=reasons,
+            conditions=conditions,
+            conditions_met=conditions_met,
+        )
+        return await self._connection.call(request, triage.DecideProtectionResponse)
+
+    async def agree_plan(
+        self,
+        handle: str,
+        *,
+        verifiers: Iterable[str] = (),
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> remedy.AgreePlanResponse:
+        """Agrees to every PLANNED item and names the organisations that may verify."""
+        request = remedy.AgreePlanRequest(
+            request_id=request_id or new_request_id(),
+            handle=handle,
+            etag=etag,
+            verifiers=verifiers,
+        )
+        return await self._connection.call(request, remedy.AgreePlanResponse)
+
+    async def cancel_item(
+        self, item_id: str, reason: remedy.CancellationReason, *, request_id: str | None = None
+    ) -> remedy.CancelItemResponse:
+        """Cancels a remedy item, and says why."""
+        request = remedy.CancelItemRequest(
+            request_id=request_id or new_request_id(), item_id=item_id, reason=reason
+        )
+        return await self._connection.call(request, remedy.CancelItemResponse)
+
+    async def get_remedy(self, handle: str) -> remedy.GetRemedyResponse:
+        """The remedy of a case now."""
+        request = remedy.GetRemedyRequest(handle=handle)
+        return await self._connection.call(request, remedy.GetRemedyResponse)
+
+    async def watch_remedy(self, handle: str) -> AsyncIterator[remedy.Remedy]:
+        """The remedy of a case now, and again after every change."""
+        seen = None
+        request = remedy.WatchRemedyRequest(handle=handle)
+        async for answer in self._connection.watch(lambda: request, remedy.WatchRemedyResponse):
+            if answer.remedy.etag != seen:
+                seen = answer.remedy.etag
+                yield answer.remedy

@@ -1,0 +1,123 @@
+"""Case files: where a company keeps the key of its case.
+
+Whoever holds the key holds the case, so the file is its owner's alone (mode 600) and a file that
+others can read is refused.
+"""
+
+import base64
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harbourlight.errors import BadFile
+from harbourlight.signing import CaseKey
+
+FORMAT = "harbourlight.case"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """A case key on disk."""
+
+    path: Path
+    origin: str
+    """The installation that the case was lodged with."""
+    key: CaseKey = field(repr=False)
+
+    @property
+    def handle(self) -> str:
+        """Handle of the case."""
+        return self.key.handle
+
+    @classmethod
+    def create(cls, path: Path, origin: str) -> "CaseFile":
+        """A fresh key in a new file, complete and on disk when this returns.
+
+        Raises BadFile where the file exists or cannot be written.
+        """
+        case = cls(path, origin, CaseKey.generate())
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "handle": case.handle,
+            "origin": origin,
+            "private_key": base64.urlsafe_b64encode(case.key.private_bytes()).decode(),
+        }
+        try:
+            write_private(path, json.dumps(content, indent=1) + "\n")
+        except FileExistsError:
+            raise BadFile(
+                f"{path} exists already: name another file with --case for a new case"
+            ) from None
+        except OSError as error:
+            raise BadFile(f"cannot write the case file {path}: {error.strerror}") from error
+        return case
+
+    @classmethod
+    def load(cls, path: Path, origin: str) -> "CaseFile":
+        """Reads a case file for use with the installation `origin`.
+
+        Raises BadFile where it is missing, malformed, readable by others or another's.
+        """
+        try:
+            with path.open(encoding="utf-8") as file:
+                mode = os.fstat(file.fileno()).st_mode & 0o777
+                text = file.read()
+        except FileNotFoundError:
+            raise BadFile(
+                f"there is no case file {path}: name yours with --case, "
+                "or start a case with `marker place` or `report submit`"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadFile(f"cannot read the case file {path}: {error}") from error
+        if os.name == "posix" and mode & 0o077:
+            raise BadFile(
+                f"{path} can be read or changed by others (mode {mode:o}), and whoever holds it "
+                f"holds the case; run: chmod 600 {path}"
+            )
+        return cls._parse(path, text, origin)
+
+    @classmethod
+    def _parse(cls, path: Path, text: str, origin: str) -> "CaseFile":
+        try:
+            data = json.loads(text)
+            if data["format"] != FORMAT:
+                raise ValueError(f'"format" is not {FORMAT}')
+            if data["version"] != VERSION:
+                raise BadFile(
+                    f"{path} is a case file of version {data['version']}, and this client reads "
+                    f"version {VERSION}: install a newer client"
+                )
+            key = CaseKey.from_private_bytes(base64.urlsafe_b64decode(data["private_key"]))
+            if data["handle"] != key.handle:
+                raise ValueError("the handle is not the key's")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadFile(f"{path} is not a case file, or is damaged: {error}") from None
+        if data["origin"] != origin:
+            raise BadFile(
+                f"{path} belongs to a case at {data['origin']}, and the endpoints are those of "
+                f"{origin}: use that installation's endpoints, or another case file"
+            )
+        return cls(path, origin, key)
+
+
+def write_private(path: Path, text: str, *, replace: bool = False) -> None:
+    """Writes a file of mode 600, all of it or nothing.
+
+    Raises FileExistsError where it exists and `replace` is not set, OSError where it fails.
+    """
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            os.replace(temporary, path)
+        else:
+            os.link(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)

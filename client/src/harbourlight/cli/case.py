@@ -1,0 +1,166 @@
+"""The commands of a company: `marker`, `report` and `case`."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from harbourlight import sync
+from harbourlight.cli import tables
+from harbourlight.cli.command import (
+    DEFAULT_CASE,
+    CaseOption,
+    Code,
+    EtagOption,
+    RequestIdOption,
+    SessionOptions,
+    command,
+    enum_option,
+)
+from harbourlight.cli.facts import CountryOption, FactsOptions, SectorOption, TypeOption
+from harbourlight.cli.output import line, show
+from harbourlight.notification.v1 import notification_pb2 as notification
+from harbourlight.reporting.v1 import reporting_pb2 as reporting
+from harbourlight.types.v1 import types_pb2 as types
+
+marker_app = typer.Typer(
+    help="Fix the time of coming forward before the report is complete.", no_args_is_help=True
+)
+report_app = typer.Typer(help="Report what you found.", no_args_is_help=True)
+case_app = typer.Typer(help="Follow your case.", no_args_is_help=True)
+
+
+@command(marker_app, "place")
+def place(
+    session: SessionOptions,
+    country: CountryOption = None,
+    sector: SectorOption = None,
+    exploitation_type: TypeOption = None,
+    case: CaseOption = DEFAULT_CASE,
+    request_id: RequestIdOption = None,
+) -> None:
+    """Fix your time now, report in full later.
+
+    Makes the case file where there is none.
+    """
+    with session.new_company(case) as company:
+        answer = company.place_marker(
+            country=country or "",
+            sector=sector or "",
+            exploitation_type=exploitation_type or types.EXPLOITATION_TYPE_UNSPECIFIED,
+            request_id=request_id,
+        )
+    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+
+
+@command(marker_app, "perfect")
+def perfect(
+    session: SessionOptions,
+    facts: FactsOptions,
+    case: CaseOption = DEFAULT_CASE,
+    etag: EtagOption = "",
+    request_id: RequestIdOption = None,
+) -> None:
+    """Complete a marked case with its report, before the marker lapses."""
+    with session.company(case) as company:
+        answer = company.perfect_marker(
+            facts(types.ReportFacts()), etag=etag, request_id=request_id
+        )
+    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+
+
+@command(report_app, "submit")
+def submit(
+    session: SessionOptions,
+    facts: FactsOptions,
+    case: CaseOption = DEFAULT_CASE,
+    request_id: RequestIdOption = None,
+) -> None:
+    """Lodge a report at once, without a marker.
+
+    Makes the case file where there is none.
+    """
+    with session.new_company(case) as company:
+        answer = company.submit_report(facts(types.ReportFacts()), request_id=request_id)
+    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+
+
+@command(report_app, "amend")
+def amend(
+    session: SessionOptions,
+    facts: FactsOptions,
+    case: CaseOption = DEFAULT_CASE,
+    etag: EtagOption = "",
+    request_id: RequestIdOption = None,
+) -> None:
+    """Change the facts of a filed report.
+
+    What no option names stays as it is; --indicator replaces them all.
+    """
+    with session.company(case) as company:
+        current = company.get_case().case
+        answer = company.amend_report(
+            facts(current.facts), etag=etag or current.etag, request_id=request_id
+        )
+    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+
+
+@command(report_app, "withdraw")
+def withdraw(
+    session: SessionOptions,
+    reason: Annotated[
+        Code, enum_option(reporting.WithdrawalReason.DESCRIPTOR, "--reason", about="Why")
+    ],
+    case: CaseOption = DEFAULT_CASE,
+    etag: EtagOption = "",
+    request_id: RequestIdOption = None,
+) -> None:
+    """Withdraw a marker or a report. What was done about it stays on record."""
+    with session.company(case) as company:
+        answer = company.withdraw_report(reason, etag=etag, request_id=request_id)
+    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+
+
+@command(case_app, "show")
+def show_case(session: SessionOptions, case: CaseOption = DEFAULT_CASE) -> None:
+    """Where your case stands."""
+    with session.company(case) as company:
+        answer = company.get_case()
+    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+
+
+@command(case_app, "watch")
+def watch_case(session: SessionOptions, case: CaseOption = DEFAULT_CASE) -> None:
+    """Where your case stands, now and after every change, until you stop it."""
+    with session.company(case) as company:
+        for current in company.watch_case():
+            line(current, tables.case_line, as_json=session.json)
+
+
+@command(case_app, "notices")
+def notices(
+    session: SessionOptions,
+    case: CaseOption = DEFAULT_CASE,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on with each new one, until you stop it.")
+    ] = False,
+    after: Annotated[
+        int, typer.Option(min=0, metavar="NUMBER", help="Only those after this number.")
+    ] = 0,
+) -> None:
+    """What happened to your case."""
+    with session.company(case) as company:
+        found = company.watch_notices(after_number=after) if watch else _all(company)
+        for notice in found:
+            if notice.number > after:
+                line(notice, tables.notice_line, as_json=session.json)
+
+
+def _all(company: sync.Company) -> Iterator[notification.Notice]:
+    token = ""
+    while True:
+        page = company.list_notices(page_token=token)
+        yield from page.notices
+        token = page.next_page_token
+        if not token:
+            return

@@ -1,0 +1,217 @@
+"""What every command has: its common options, its session, its errors and exit codes."""
+
+import inspect
+import json as json_module
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from google.protobuf.descriptor import EnumDescriptor
+
+from harbourlight import enums, errors, sync
+from harbourlight.casefile import CaseFile
+from harbourlight.connection import PATIENCE
+from harbourlight.endpoints import Endpoints, read_token
+
+_EXIT_CODES: dict[type[errors.Error], int] = {
+    errors.BadFile: 2,
+    errors.InvalidArgument: 3,
+    errors.NotFound: 4,
+    errors.WrongState: 5,
+    errors.Stale: 5,
+    errors.AlreadyExists: 5,
+    errors.Unauthenticated: 6,
+    errors.Denied: 6,
+    errors.Unavailable: 7,
+    errors.Exhausted: 7,
+}
+
+
+class Group(NamedTuple):
+    """Marks a parameter of a command, by Annotated, as the result of `build`.
+
+    The parameters of `build` become options of the command.
+    """
+
+    build: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the common options of one command came to."""
+
+    endpoints_file: Path | None
+    token_file: Path | None
+    patience: float
+    json: bool
+
+    def endpoints(self) -> Endpoints:
+        """The installation that this command talks to."""
+        return Endpoints.find(self.endpoints_file)
+
+    def company(self, case_file: Path) -> sync.Company:
+        """The holder of an existing case."""
+        endpoints = self.endpoints()
+        key = CaseFile.load(case_file, endpoints.origin).key
+        return sync.Company(endpoints, key, patience=self.patience)
+
+    def new_company(self, case_file: Path) -> sync.Company:
+        """The holder of a case that starts now; its case file is made where there is none."""
+        if not case_file.exists():
+            case = CaseFile.create(case_file, self.endpoints().origin)
+            typer.echo(
+                f"{case_file} now holds the key of case {case.handle}. There is no account and no "
+                "other copy: whoever holds this file holds the case, so keep it safe and private.",
+                err=True,
+            )
+        return self.company(case_file)
+
+    def authority(self) -> sync.Authority:
+        """An officer."""
+        return sync.Authority(self.endpoints(), self._token("AUTHORITY"), patience=self.patience)
+
+    def ngo(self) -> sync.Ngo:
+        """A member of an NGO."""
+        return sync.Ngo(self.endpoints(), self._token("NGO"), patience=self.patience)
+
+    def _token(self, role: str) -> str:
+        if self.token_file:
+            return read_token(self.token_file)
+        return os.environ.get("HARBOURLIGHT_TOKEN") or self.endpoints().token(role)
+
+
+def _patience(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise typer.BadParameter(f"{text!r} is not a number of seconds; inf means for ever")
+    return seconds
+
+
+def _session(
+    endpoints: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="HARBOURLIGHT_ENDPOINTS",
+            help="Where the services are; else .harbourlight/endpoints.json here or further up.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="HARBOURLIGHT_TOKEN_FILE",
+            help="Token of an officer or an NGO; else $HARBOURLIGHT_TOKEN, else the endpoints'.",
+        ),
+    ] = None,
+    patience: Annotated[
+        float,
+        typer.Option(
+            parser=_patience,
+            metavar="SECONDS",
+            help="How long to go on trying while a service is away; inf for ever.",
+        ),
+    ] = PATIENCE,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, one object per line in streams.")
+    ] = False,
+) -> Session:
+    return Session(endpoints, token_file, patience, json)
+
+
+SessionOptions = Annotated[Session, Group(_session)]
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Registers a function as the command `name`; see Group for its parameters."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        groups: dict[str, tuple[Group, list[inspect.Parameter]]] = {}
+        flat: list[inspect.Parameter] = []
+        for parameter in inspect.signature(function, eval_str=True).parameters.values():
+            for mark in getattr(parameter.annotation, "__metadata__", ()):
+                if isinstance(mark, Group):
+                    groups[parameter.name] = (mark, _parameters(mark.build))
+                    flat += _parameters(mark.build)
+                    break
+            else:
+                flat.append(parameter)
+
+        def run(**values: Any) -> None:
+            as_json = bool(values.get("json"))
+            try:
+                built = {
+                    name: group.build(**{key.name: values.pop(key.name) for key in keys})
+                    for name, (group, keys) in groups.items()
+                }
+                function(**built, **values)
+            except errors.Error as error:
+                typer.echo(_describe(error, as_json), err=True)
+                raise typer.Exit(_EXIT_CODES.get(type(error), 1)) from None
+
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in flat]
+        )
+        app.command(name)(run)
+        return function
+
+    return register
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return list(inspect.signature(function, eval_str=True).parameters.values())
+
+
+def _describe(error: errors.Error, as_json: bool) -> str:
+    if not as_json:
+        return f"harbourlight: {error}"
+    content = {
+        "code": error.code,
+        "reason": error.reason,
+        "message": error.message,
+        "violations": [one._asdict() for one in error.violations],
+    }
+    return json_module.dumps({"error": content})
+
+
+Code = Any
+"""Type of an enum's value: the generated stubs name classes that do not exist when this runs."""
+
+
+def enum_option(enum: EnumDescriptor, *flags: str, about: str) -> Any:
+    """An option whose value is one of an enum's, typed without prefix and in any case."""
+
+    def parse(text: str | int) -> int:
+        # Typer hands in the default too.
+        if isinstance(text, int):
+            return text
+        try:
+            return enums.parse(enum, text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    choices = ", ".join(enums.names(enum))
+    return typer.Option(*flags, parser=parse, metavar="CODE", help=f"{about}: {choices}.")
+
+
+CaseOption = Annotated[
+    Path,
+    typer.Option("--case", envvar="HARBOURLIGHT_CASE", help="Case file, which holds the case key."),
+]
+EtagOption = Annotated[
+    str, typer.Option("--etag", help="Refuse if the current etag is another; empty takes any.")
+]
+RequestIdOption = Annotated[
+    str | None,
+    typer.Option(
+        "--request-id", help="UUID under which this takes effect once; made if not given."
+    ),
+]
+DEFAULT_CASE = Path("case.json")
+"""The case file where none is named."""

@@ -1,0 +1,159 @@
+"""A company that came forward, as the holder of one case."""
+
+from collections.abc import AsyncIterator, Iterable
+
+from harbourlight.connection import PATIENCE, CaseCredential, new_request_id
+from harbourlight.endpoints import Endpoints
+from harbourlight.notification.v1 import notification_pb2 as notification
+from harbourlight.party import Party
+from harbourlight.remedy.v1 import remedy_pb2 as remedy
+from harbourlight.reporting.v1 import reporting_pb2 as reporting
+from harbourlight.signing import CaseKey
+from harbourlight.types.v1 import types_pb2 as types
+
+
+class Company(Party):
+    """Reports, follows its case and owes remedy. It has no account: it holds the case key."""
+
+    def __init__(self, endpoints: Endpoints, key: CaseKey, *, patience: float = PATIENCE) -> None:
+        super().__init__(endpoints, CaseCredential(key, endpoints.origin), patience=patience)
+        self.handle = key.handle
+        """Handle of the case."""
+
+    async def place_marker(
+        self,
+        *,
+        country: str,
+        sector: str,
+        exploitation_type: types.ExploitationType,
+        request_id: str | None = None,
+    ) -> reporting.PlaceMarkerResponse:
+        """Fixes the time of coming forward before the report is complete."""
+        request = reporting.PlaceMarkerRequest(
+            request_id=request_id or new_request_id(),
+            handle=self.handle,
+            country=country,
+            sector=sector,
+            exploitation_type=exploitation_type,
+        )
+        return await self._connection.call(request, reporting.PlaceMarkerResponse)
+
+    async def perfect_marker(
+        self, facts: types.ReportFacts, *, etag: str = "", request_id: str | None = None
+    ) -> reporting.PerfectMarkerResponse:
+        """Completes the marked case with its report, before the marker lapses."""
+        request = reporting.PerfectMarkerRequest(
+            request_id=request_id or new_request_id(), handle=self.handle, etag=etag, facts=facts
+        )
+        return await self._connection.call(request, reporting.PerfectMarkerResponse)
+
+    async def submit_report(
+        self, facts: types.ReportFacts, *, request_id: str | None = None
+    ) -> reporting.SubmitReportResponse:
+        """Lodges a report at once, without a marker."""
+        request = reporting.SubmitReportRequest(
+            request_id=request_id or new_request_id(), handle=self.handle, facts=facts
+        )
+        return await self._connection.call(request, reporting.SubmitReportResponse)
+
+    async def amend_report(
+        self, facts: types.ReportFacts, *, etag: str = "", request_id: str | None = None
+    ) -> reporting.AmendReportResponse:
+        """Replaces the facts of the filed report."""
+        request = reporting.AmendReportRequest(
+            request_id=request_id or new_request_id(), handle=self.handle, etag=etag, facts=facts
+        )
+        return await self._connection.call(request, reporting.AmendReportResponse)
+
+    async def withdraw_report(
+        self,
+        reason: reporting.WithdrawalReason,
+        *,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> reporting.WithdrawReportResponse:
+        """Withdraws the marker or the report. What was done about it stays on record."""
+        request = reporting.WithdrawReportRequest(
+            request_id=request_id or new_request_id(), handle=self.handle, etag=etag, reason=reason
+        )
+        return await self._connection.call(request, reporting.WithdrawReportResponse)
+
+    async def get_case(self) -> reporting.GetCaseResponse:
+        """The case now."""
+        request = reporting.GetCaseRequest(handle=self.handle)
+        return await self._connection.call(request, reporting.GetCaseResponse)
+
+    async def watch_case(self) -> AsyncIterator[reporting.Case]:
+        """The case now, and again after every change."""
+        seen = None
+        request = reporting.WatchCaseRequest(handle=self.handle)
+        async for answer in self._connection.watch(lambda: request, reporting.WatchCaseResponse):
+            if answer.case.etag != seen:
+                seen = answer.case.etag
+                yield answer.case
+
+    async def list_notices(
+        self, *, page_size: int = 0, page_token: str = ""
+    ) -> notification.ListNoticesResponse:
+        """One page of the case's notices, oldest first."""
+        request = notification.ListNoticesRequest(
+            handle=self.handle, page_size=page_size, page_token=page_token
+        )
+        return await self._connection.call(request, notification.ListNoticesResponse)
+
+    async def watch_notices(self, *, after_number: int = 0) -> AsyncIterator[notification.Notice]:
+        """The notices after a number, each once, then each new one."""
+        last = after_number
+
+        def request() -> notification.WatchNoticesRequest:
+            return notification.WatchNoticesRequest(handle=self.handle, after_number=last)
+
+        async for answer in self._connection.watch(request, notification.WatchNoticesResponse):
+            for notice in answer.notices:
+                last = notice.number
+                yield notice
+
+    async def propose_plan(
+        self,
+        items: Iterable[remedy.ItemProposal],
+        *,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> remedy.ProposePlanResponse:
+        """Proposes remedy items: replaces those still PLANNED, leaves the others."""
+        request = remedy.ProposePlanRequest(
+            request_id=request_id or new_request_id(), handle=self.handle, etag=etag, items=items
+        )
+        return await self._connection.call(request, remedy.ProposePlanResponse)
+
+    async def record_progress(
+        self,
+        item_id: str,
+        state: types.RemedyItemState,
+        *,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> remedy.RecordProgressResponse:
+        """Says that an item is IN_PROGRESS or DELIVERED."""
+        request = remedy.RecordProgressRequest(
+            request_id=request_id or new_request_id(),
+            handle=self.handle,
+            etag=etag,
+            item_id=item_id,
+            state=state,
+        )
+        return await self._connection.call(request, remedy.RecordProgressResponse)
+
+    async def get_remedy(self) -> remedy.GetRemedyResponse:
+        """The remedy of the case now."""
+        request = remedy.GetRemedyRequest(handle=self.handle)
+        return await self._connection.call(request, remedy.GetRemedyResponse)
+
+    async def watch_remedy(self) -> AsyncIterator[remedy.Remedy]:
+        """The remedy now, and again after every change."""
+        seen = None
+        request = remedy.WatchRemedyRequest(handle=self.handle)
+        async for answer in self._connection.watch(lambda: request, remedy.WatchRemedyResponse):
+            if answer.remedy.etag != seen:
+                seen = answer.remedy.etag
+                yield answer.remedy

@@ -1,0 +1,122 @@
+"""Where an installation's services are: the file `endpoints.json`.
+
+    {"origin": "harbourlight.local",
+     "services": {"reporting": "127.0.0.1:9001", "triage": …, "notification": …, "remedy": …},
+     "tokens": {"AUTHORITY": "tokens/authority.jwt", "NGO": …},
+     "ca": "ca.pem"}
+
+`origin` names the installation in signatures. `tokens` (role -> file) and `ca` are optional;
+their paths are relative to the file. Without a `ca` only addresses of this machine are used.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from harbourlight.errors import BadFile
+
+VARIABLE = "HARBOURLIGHT_ENDPOINTS"
+DEFAULT = Path(".harbourlight") / "endpoints.json"
+
+
+def _is_local(address: str) -> bool:
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The addresses of one installation, and what it takes to talk to them."""
+
+    origin: str
+    services: Mapping[str, str]
+    """Service name -> host:port."""
+    tokens: Mapping[str, Path] = field(default_factory=dict)
+    """Role -> file with its token."""
+    ca: Path | None = None
+    """Certificate that TLS is checked against; None for plain connections on this machine."""
+
+    @classmethod
+    def load(cls, path: Path) -> "Endpoints":
+        """Reads an endpoints file. Raises BadFile where it is missing or malformed."""
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            ca = data.get("ca")
+            return cls(
+                origin=data["origin"],
+                services=dict(data["services"]),
+                tokens={
+                    role: path.parent / file for role, file in (data.get("tokens") or {}).items()
+                },
+                ca=path.parent / ca if ca else None,
+            )
+        except OSError as error:
+            raise BadFile(f"cannot read the endpoints file {path}: {error.strerror}") from error
+        except KeyError as error:
+            raise BadFile(f"the endpoints file {path} has no {error}") from error
+        except (ValueError, AttributeError, TypeError) as error:
+            raise BadFile(f"{path} is not an endpoints file: {error}") from error
+
+    @classmethod
+    def find(cls, path: Path | None = None) -> "Endpoints":
+        """From `path`, else $HARBOURLIGHT_ENDPOINTS, else .harbourlight/ here or further up.
+
+        Raises BadFile where there is none.
+        """
+        if path or os.environ.get(VARIABLE):
+            return cls.load(path or Path(os.environ[VARIABLE]))
+        here = Path.cwd()
+        for directory in (here, *here.parents):
+            if (directory / DEFAULT).is_file():
+                return cls.load(directory / DEFAULT)
+        raise BadFile(
+            f"no {DEFAULT} here or in any directory above: name the file that your installation "
+            f"gave you with --endpoints or ${VARIABLE}"
+        )
+
+    def address(self, service: str) -> str:
+        """host:port of a service. Raises BadFile where it is unknown, or not safe to talk to."""
+        address = self.services.get(service)
+        if address is None:
+            raise BadFile(
+                f"the endpoints name no {service} service, only {', '.join(self.services)}"
+            )
+        if self.ca is None and not _is_local(address):
+            raise BadFile(
+                f"{service} is at {address}, away from this machine, and there is no TLS: "
+                'add the installation\'s certificate to the endpoints file as "ca"'
+            )
+        return address
+
+    def certificate(self) -> bytes | None:
+        """PEM bytes of `ca`. Raises BadFile where it cannot be read."""
+        try:
+            return self.ca.read_bytes() if self.ca else None
+        except OSError as error:
+            raise BadFile(f"cannot read the certificate {self.ca}: {error.strerror}") from error
+
+    def token(self, role: str) -> str:
+        """The token of a role such as AUTHORITY or NGO. Raises BadFile where there is none."""
+        if role not in self.tokens:
+            known = ", ".join(self.tokens) or "none"
+            raise BadFile(f"the endpoints name no token for {role} (there: {known})")
+        return read_token(self.tokens[role])
+
+
+def read_token(path: Path) -> str:
+    """The token in a file. Raises BadFile where it cannot be read or is empty."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise BadFile(f"cannot read the token file {path}: {error}") from error
+    if not token:
+        raise BadFile(f"the token file {path} is empty")
+    return token

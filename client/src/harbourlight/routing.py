@@ -1,0 +1,42 @@
+"""Which desk leads a case: a versioned table from country, exploitation type and child to desk.
+
+The client evaluates it too, because it must know the desk before it seals anything to it.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from harbourlight import codes
+
+
+@dataclass(frozen=True)
+class RoutingTable:
+    """A version and its rows, of which the first that matches decides."""
+
+    version: str
+    rows: tuple[dict[str, str], ...]
+
+    def lead_desk(self, country: str, exploitation_type: str, child: bool) -> str:
+        """The desk that leads. `child` is True where a child is involved or that is not sure."""
+        wanted = {
+            "country": country,
+            "exploitation_type": exploitation_type,
+            "child": "YES" if child else "NO",
+        }
+        for row in self.rows:
+            if all(row[column] in ("*", value) for column, value in wanted.items()):
+                return row["desk"]
+        raise LookupError(f"routing table {self.version} has no row for {wanted}")
+
+    def desks(self) -> list[str]:
+        """Every desk that the table names."""
+        return sorted({row["desk"] for row in self.rows})
+
+
+@cache
+def current() -> RoutingTable:
+    """The table that this version of the contract carries."""
+    text = files("harbourlight").joinpath("data", "routing.csv").read_text(encoding="utf-8")
+    version = text.splitlines()[0].removeprefix("# version:").strip()
+    return RoutingTable(version, tuple(codes.rows("routing.csv")))

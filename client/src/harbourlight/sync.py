@@ -1,0 +1,176 @@
+"""The same callers without async: use them in `with`; a `watch_…` is a plain iterator.
+
+    with sync.Company(endpoints, key) as company:
+        print(company.get_case().case.state)
+
+They run the async ones on one event loop in a thread of its own, so there is one implementation.
+"""
+
+import asyncio
+import functools
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+from harbourlight import authority, company, ngo
+from harbourlight.connection import PATIENCE
+from harbourlight.endpoints import Endpoints
+from harbourlight.party import Party
+from harbourlight.signing import CaseKey
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_END = object()
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="harbourlight", daemon=True).start()
+    return loop
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The coroutine's result; it has ended when this returns or raises, even on Ctrl-C."""
+    ended = threading.Event()
+
+    async def run() -> T:
+        try:
+            return await coroutine
+        finally:
+            ended.set()
+
+    future = asyncio.run_coroutine_threadsafe(run(), _loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        ended.wait(timeout=1.0)
+        raise
+
+
+def _iterate(generator: AsyncIterator[T]) -> Iterator[T]:
+    async def step() -> Any:
+        return await anext(generator, _END)
+
+    async def close() -> None:
+        await generator.aclose()  # type: ignore[attr-defined]
+
+    try:
+        while (item := _run(step())) is not _END:
+            yield item
+    finally:
+        _run(close())
+
+
+class _Blocking:
+    """Base of the callers below: holds the async one."""
+
+    def __init__(self, party: Party) -> None:
+        self._party = party
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all calls and closes the connection."""
+        _run(self._party.close())
+
+
+class _Method(Generic[P, T]):
+    """An async method as one that waits."""
+
+    def __init__(self, method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, instance: _Blocking, owner: type[_Blocking]) -> Callable[P, T]:
+        @functools.wraps(self._method)
+        def call(*arguments: P.args, **keywords: P.kwargs) -> T:
+            return _run(self._method(instance._party, *arguments, **keywords))
+
+        return call
+
+
+class _Watch(Generic[P, T]):
+    """An async generator method as a plain one."""
+
+    def __init__(self, method: Callable[Concatenate[Any, P], AsyncIterator[T]]) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, instance: _Blocking, owner: type[_Blocking]) -> Callable[P, Iterator[T]]:
+        @functools.wraps(self._method)
+        def iterate(*arguments: P.args, **keywords: P.kwargs) -> Iterator[T]:
+            return _iterate(self._method(instance._party, *arguments, **keywords))
+
+        return iterate
+
+
+class Company(_Blocking):
+    """See harbourlight.Company."""
+
+    def __init__(self, endpoints: Endpoints, key: CaseKey, *, patience: float = PATIENCE) -> None:
+        super().__init__(company.Company(endpoints, key, patience=patience))
+        self.handle = key.handle
+        """Handle of the case."""
+
+    place_marker = _Method(company.Company.place_marker)
+    perfect_marker = _Method(company.Company.perfect_marker)
+    submit_report = _Method(company.Company.submit_report)
+    amend_report = _Method(company.Company.amend_report)
+    withdraw_report = _Method(company.Company.withdraw_report)
+    get_case = _Method(company.Company.get_case)
+    watch_case = _Watch(company.Company.watch_case)
+    list_notices = _Method(company.Company.list_notices)
+    watch_notices = _Watch(company.Company.watch_notices)
+    propose_plan = _Method(company.Company.propose_plan)
+    record_progress = _Method(company.Company.record_progress)
+    get_remedy = _Method(company.Company.get_remedy)
+    watch_remedy = _Watch(company.Company.watch_remedy)
+
+
+class _Verifier(_Blocking):
+    verify_item = _Method(ngo.Ngo.verify_item)
+    dispute_item = _Method(ngo.Ngo.dispute_item)
+
+
+class Authority(_Verifier):
+    """See harbourlight.Authority."""
+
+    def __init__(self, endpoints: Endpoints, token: str, *, patience: float = PATIENCE) -> None:
+        super().__init__(authority.Authority(endpoints, token, patience=patience))
+
+    list_queue = _Method(authority.Authority.list_queue)
+    watch_queue = _Watch(authority.Authority.watch_queue)
+    get_referral = _Method(authority.Authority.get_referral)
+    accept_referral = _Method(authority.Authority.accept_referral)
+    reject_referral = _Method(authority.Authority.reject_referral)
+    request_information = _Method(authority.Authority.request_information)
+    record_progress = _Method(authority.Authority.record_progress)
+    complete_referral = _Method(authority.Authority.complete_referral)
+    decide_protection = _Method(authority.Authority.decide_protection)
+    agree_plan = _Method(authority.Authority.agree_plan)
+    cancel_item = _Method(authority.Authority.cancel_item)
+    get_remedy = _Method(authority.Authority.get_remedy)
+    watch_remedy = _Watch(authority.Authority.watch_remedy)
+
+
+class Ngo(_Verifier):
+    """See harbourlight.Ngo."""
+
+    def __init__(self, endpoints: Endpoints, token: str, *, patience: float = PATIENCE) -> None:
+        super().__init__(ngo.Ngo(endpoints, token, patience=patience))
+
+    subscribe_remedy = _Watch(ngo.Ngo.subscribe_remedy)
+    list_assignments = _Method(ngo.Ngo.list_assignments)
