@@ -1,0 +1,1 @@
+"""One machine without containers: a real PostgreSQL, a real Kafka and all services."""

