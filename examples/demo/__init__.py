@@ -1,0 +1,1 @@
+"""The whole path, from a company's report to verified remedy, as a story that checks itself."""

@@ -1,0 +1,167 @@
+"""From nothing to the main job:  python -m examples.demo
+
+Starts a network of its own, takes the public cases through it, checks what happened and stops.
+Exit code 0 only if every check held.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+
+from deploy.embedded.postgres import with_database
+from deploy.embedded.stack import DATABASE, Stack
+from examples.demo import cases, picture
+from examples.demo.evidence import Evidence
+from examples.demo.narrator import Narrator
+from examples.demo.parties import NGO, Desk, Observer, Reporter
+from examples.demo.play import Play, play_all
+from harbourlight import Endpoints
+from shared.kafka import Kafka
+
+DATA = Path(__file__).parents[2] / ".harbourlight" / "demo"
+ENDPOINTS = DATA / "endpoints.json"
+
+PROMISES = {
+    "every_case_reached_the_desk": "every case reached the desk",
+    "every_company_was_told": "every company was told all that it may know, once and in order",
+    "every_remedy_was_verified": "every remedy was verified by somebody else than the company",
+    "ngo_saw_every_remedy_event": "the NGO saw every remedy event, once and in order",
+    "ngo_feed_declared_fields_only": "its feed held only fields declared for NGOs",
+    "ngo_feed_links_back_to_nothing": "its feed held no handle, id or time that links back",
+    "topics_hold_every_event_in_order": "the topics hold every event, each case in order",
+    "databases_took_each_event_once": "each database took every event in once",
+    "stopped_clean": "everything that was started has stopped",
+}
+
+
+async def _perform(stack: Stack, tell: Narrator) -> tuple[list[dict[str, Any]], dict[str, bool]]:
+    endpoints = Endpoints.load(ENDPOINTS)
+    desk = Desk(endpoints, stack.token("AUTHORITY"))
+    ngo = Observer(endpoints, stack.mint("NGO", org=NGO))
+    todo = cases.read()
+    companies = [Reporter(endpoints) for _ in todo]
+    followers = [asyncio.create_task(one.follow()) for one in (desk, ngo, *companies)]
+    plays = [
+        Play(case, company, desk, ngo, tell) for case, company in zip(todo, companies, strict=True)
+    ]
+    try:
+        await play_all(todo, plays, tell, followers)
+        checks = await _check(stack, plays, companies, desk, ngo)
+    finally:
+        for follower in followers:
+            follower.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
+        for party in (desk, ngo, *companies):
+            await party.client.close()
+    return [play.record for play in plays], checks
+
+
+async def _check(
+    stack: Stack,
+    plays: list[Play],
+    companies: list[Reporter],
+    desk: Desk,
+    ngo: Observer,
+) -> dict[str, bool]:
+    database = await asyncpg.connect(with_database(stack.admin_database_url, DATABASE))
+    try:
+        await _settled(database)
+        access = stack.kafka_admin
+        kafka = Kafka(access.bootstrap, access.username, access.password)
+        evidence = await asyncio.to_thread(Evidence.read, database, kafka)
+        queue = {referral.handle for _, referral in desk.queue.seen}
+        closed = [(await company.client.get_remedy()).remedy for company in companies]
+        return {
+            "every_case_reached_the_desk": queue == {play.handle for play in plays},
+            "every_company_was_told": await evidence.companies_told(companies),
+            "every_remedy_was_verified": all(
+                remedy.items and not remedy.unremedied for remedy in closed
+            ),
+            "ngo_saw_every_remedy_event": await evidence.feed_complete(ngo),
+            "ngo_feed_declared_fields_only": evidence.feed_declared(ngo),
+            "ngo_feed_links_back_to_nothing": evidence.feed_unlinkable(ngo, companies),
+            "topics_hold_every_event_in_order": await evidence.topics_in_order(),
+            "databases_took_each_event_once": await evidence.databases_took_each_once(),
+        }
+    finally:
+        await database.close()
+
+
+async def _settled(database: asyncpg.Connection, seconds: float = 15.0) -> None:
+    """Until nothing is on its way any more, or `seconds` have passed."""
+    quiet, before = 0, None
+    deadline = time.monotonic() + seconds
+    while quiet < 5 and time.monotonic() < deadline:
+        now = await database.fetchval(
+            "SELECT (SELECT count(*) FROM reporting.outbox WHERE sent_at IS NULL)"
+            " + (SELECT count(*) FROM triage.outbox WHERE sent_at IS NULL)"
+            " + (SELECT count(*) FROM remedy.outbox WHERE sent_at IS NULL)"
+            " + (SELECT count(*) FROM notification.outbox WHERE sent_at IS NULL)"
+        ), await database.fetchval(
+            "SELECT (SELECT sum(sequence) FROM reporting.inbox_mark)"
+            " + (SELECT sum(sequence) FROM triage.inbox_mark)"
+            " + (SELECT sum(sequence) FROM remedy.inbox_mark)"
+            " + (SELECT sum(sequence) FROM notification.inbox_mark)"
+        )
+        quiet = quiet + 1 if now == before and now[0] == 0 else 0
+        before = now
+        await asyncio.sleep(0.1)
+
+
+def _draw(tell: Narrator, record: dict[str, Any]) -> None:
+    steps = picture.read_trace(DATA / "telemetry", record["handle"])
+    if not steps:
+        tell.say("No trace was exported for the first case.", "bold red")
+        return
+    tell.say("\nThe path of the first case's report, from its trace", "bold")
+    for line in picture.terminal(steps):
+        tell.console.print(line)
+    file = DATA / "path.svg"
+    title = f"The path of case {record['handle']}"
+    file.write_text(picture.svg(steps, title), encoding="utf-8")
+    tell.say(f"  as a picture: {os.path.relpath(file)}", "dim")
+
+
+async def _run() -> bool:
+    tell = Narrator()
+    began = time.monotonic()
+    async with Stack(
+        DATA, fresh=True, publish=ENDPOINTS, say=lambda text: tell.say(text, "dim")
+    ) as stack:
+        ready = time.monotonic()
+        tell.say(f"The network is up after {ready - began:.1f} s.", "bold")
+        records, checks = await _perform(stack, tell)
+        played = time.monotonic() - ready
+        pids = stack.endpoints["pids"].values()
+    checks["stopped_clean"] = not any(psutil.pid_exists(pid) for pid in pids)
+    _draw(tell, records[0])
+    tell.say("\nWhat was promised", "bold")
+    for name, promise in PROMISES.items():
+        mark, style = ("held  ", "green") if checks[name] else ("BROKEN", "bold red")
+        tell.say(f"  {mark}  {promise}", style)
+    story = DATA / "story.json"
+    story.write_text(json.dumps({"cases": records, "checks": checks}, indent=1), encoding="utf-8")
+    tell.say(
+        f"\n{len(records)} cases in {played:.1f} s; {os.path.relpath(story)} has every time and id.",
+        "bold",
+    )
+    return all(checks.values())
+
+
+def main() -> int:
+    """The exit code."""
+    with contextlib.suppress(KeyboardInterrupt):
+        return 0 if asyncio.run(_run()) else 1
+    return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Draws the path of one case's report from its trace: on the terminal, and as an SVG file."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
+
+from rich.text import Text
+
+from shared import telemetry
+
+_COLOURS = {
+    "reporting": "#0f766e",
+    "triage": "#b45309",
+    "remedy": "#6d28d9",
+    "notification-router": "#475569",
+    "notification": "#15803d",
+}
+_ROW, _LEFT, _WIDTH, _TOP = 30, 330, 760, 84
+
+
+@dataclass(frozen=True)
+class Step:
+    """One span of the trace."""
+
+    service: str
+    name: str
+    event: str
+    start: float
+    """Milliseconds since the trace began."""
+    end: float
+    depth: int
+
+
+def read_trace(folder: Path, case: str) -> list[Step]:
+    """The spans of the trace that `case`'s report began, in the order of their start.
+
+    Empty where none was exported.
+    """
+    spans = []
+    for file in sorted(folder.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            spans.append(json.loads(line))
+    first = next(
+        (
+            span["context"]["trace_id"]
+            for span in sorted(spans, key=lambda span: span["start_time"])
+            if span["attributes"].get(telemetry.CASE) == case
+        ),
+        None,
+    )
+    own = [span for span in spans if span["context"]["trace_id"] == first]
+    if not own:
+        return []
+    parents = {span["context"]["span_id"]: span.get("parent_id") for span in own}
+    begin = min(_millis(span["start_time"]) for span in own)
+    steps = [
+        Step(
+            span["resource"]["attributes"]["service.name"],
+            _short(span["name"]),
+            span["attributes"].get(telemetry.EVENT_TYPE, "").rpartition(".")[2],
+            _millis(span["start_time"]) - begin,
+            _millis(span["end_time"]) - begin,
+            _depth(span["context"]["span_id"], parents),
+        )
+        for span in own
+    ]
+    return sorted(steps, key=lambda step: step.start)
+
+
+def _millis(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp() * 1000
+
+
+def _short(name: str) -> str:
+    return name.rpartition("/")[2] if "/" in name else name
+
+
+def _depth(span: str, parents: dict[str, str | None]) -> int:
+    depth = 0
+    parent = parents.get(span)
+    while parent in parents and depth < 20:
+        depth, parent = depth + 1, parents[str(parent)]
+    return depth
+
+
+def terminal(steps: list[Step]) -> list[Text]:
+    """One line per step: where in time, in which service, what."""
+    whole = max(step.end for step in steps) or 1.0
+    lines = []
+    for step in steps:
+        start = int(step.start / whole * 40)
+        length = max(1, round((step.end - step.start) / whole * 40))
+        line = Text(f"  {step.start:7.1f} ms ", style="dim")
+        line.append(" " * start + "█" * length + " " * (42 - start - length), _COLOURS.get(step.service, ""))
+        line.append(f"{step.service:<20}")
+        line.append(f"{step.name}  {step.event}", style="dim")
+        lines.append(line)
+    return lines
+
+
+def svg(steps: list[Step], title: str) -> str:
+    """The same as a picture: a row per step, a bar per span, an arrow where an event travels."""
+    whole = max(step.end for step in steps) or 1.0
+    scale = _WIDTH / whole
+    height = _TOP + _ROW * len(steps) + 40
+    body = []
+    for number in range(6):
+        x = _LEFT + _WIDTH * number / 5
+        body.append(
+            f'<line x1="{x:.1f}" y1="{_TOP - 8}" x2="{x:.1f}" y2="{height - 34}" class="grid"/>'
+            f'<text x="{x:.1f}" y="{height - 16}" class="axis">{whole * number / 5:.0f} ms</text>'
+        )
+    for row, step in enumerate(steps):
+        y = _TOP + row * _ROW
+        x, width = _LEFT + step.start * scale, max(3.0, (step.end - step.start) * scale)
+        colour = _COLOURS.get(step.service, "#334155")
+        label = f"{step.name} {step.event}".strip()
+        anchor = "end" if x + width > _LEFT + _WIDTH * 0.62 else "start"
+        at = x - 6 if anchor == "end" else x + width + 6
+        body.append(
+            f'<text x="16" y="{y + 14}" class="service" fill="{colour}">{escape(step.service)}</text>'
+            f'<rect x="{x:.1f}" y="{y + 2}" width="{width:.1f}" height="16" rx="3" fill="{colour}"/>'
+            f'<text x="{at:.1f}" y="{y + 14}" class="label" text-anchor="{anchor}">{escape(label)}</text>'
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LEFT + _WIDTH + 40}" height="{height}" '
+        f'font-family="system-ui, sans-serif">'
+        "<style>.grid{stroke:#e2e8f0}.axis{font-size:11px;fill:#64748b;text-anchor:middle}"
+        ".service{font-size:13px;font-weight:600}.label{font-size:12px;fill:#334155}</style>"
+        f'<rect width="100%" height="100%" fill="white"/>'
+        f'<text x="16" y="34" font-size="18" font-weight="700" fill="#0f172a">{escape(title)}</text>'
+        f'<text x="16" y="56" font-size="12" fill="#64748b">One trace: the company\'s call, then each '
+        f"service that took the event in. Bars are work, the space between is travel.</text>"
+        + "".join(body)
+        + "</svg>"
+    )
