@@ -39,3 +39,5 @@ def set_up(service: str, level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # kafka-python tells each step of every connection; what fails in the end is raised to us.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    for chatty in ("aiokafka", "faust", "mode"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

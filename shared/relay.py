@@ -64,10 +64,10 @@ class Relay:
             connection.terminate()
 
     async def _relay(self, connection: asyncpg.Connection) -> None:
-        producer: Producer | None = None
         pause = _SHORTEST_PAUSE
         next_housekeeping = 0.0
         loop = asyncio.get_running_loop()
+        producer = await asyncio.to_thread(self._kafka.producer)
         try:
             while True:
                 if loop.time() >= next_housekeeping:
@@ -80,12 +80,9 @@ class Relay:
                     pause = min(pause * 2, _LONGEST_PAUSE)
                     continue
                 pause = _SHORTEST_PAUSE
-                if producer is None:
-                    producer = await asyncio.to_thread(self._kafka.producer)
                 await self._send(connection, producer, rows)
         finally:
-            if producer is not None:
-                await asyncio.to_thread(producer.abort)
+            await asyncio.to_thread(producer.abort)
 
     async def _send(
         self, connection: asyncpg.Connection, producer: Producer, rows: Sequence[asyncpg.Record]

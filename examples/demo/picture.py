@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
@@ -36,7 +37,8 @@ class Step:
 def read_trace(folder: Path, case: str) -> list[Step]:
     """The spans of the trace that `case`'s report began, in the order of their start.
 
-    Empty where none was exported.
+    A relay sends many cases' events at once, in a trace of its own that is linked to each; its
+    sendings belong to the path as well. Empty where nothing was exported.
     """
     spans = []
     for file in sorted(folder.glob("*.jsonl")):
@@ -50,7 +52,11 @@ def read_trace(folder: Path, case: str) -> list[Step]:
         ),
         None,
     )
-    own = [span for span in spans if span["context"]["trace_id"] == first]
+    own = [
+        span
+        for span in spans
+        if first in (span["context"]["trace_id"], *_linked(span)) and first is not None
+    ]
     if not own:
         return []
     parents = {span["context"]["span_id"]: span.get("parent_id") for span in own}
@@ -67,6 +73,10 @@ def read_trace(folder: Path, case: str) -> list[Step]:
         for span in own
     ]
     return sorted(steps, key=lambda step: step.start)
+
+
+def _linked(span: dict[str, Any]) -> set[str]:
+    return {link["context"]["trace_id"] for link in span["links"]}
 
 
 def _millis(text: str) -> float:

@@ -193,7 +193,7 @@ def main() -> None:
     provider = telemetry.set_up(GROUP, settings.telemetry)
     app = application(settings)
     app.finalize()
-    worker = faust.Worker(app, loglevel="INFO", override_logging=False, redirect_stdouts=False)
+    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False)
     try:
         worker.execute_from_commandline()
     finally:

@@ -1,10 +1,10 @@
 """The triage service's SQL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from itertools import product
+from math import prod
 from uuid import UUID
 
 import asyncpg
@@ -38,6 +38,8 @@ REFERRALS: Records[Referral] = Records(
 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+_HEADS = 4
+"""How many times a page's rows are read to find its edge, so that empty lanes do not matter."""
 
 _COLUMNS = "revision, changed_xid::text::bigint AS changed, body"
 _MATCHES = (
@@ -106,67 +108,96 @@ async def read_page(
     if selection.handle is not None:
         rows = await database.fetch(_ONE, *_arguments(selection)) if after is None else []
         return _rows(rows)
-    desks = selection.desks
-    if desks is None:
-        desks = tuple(row["desk"] for row in await database.fetch(_DESKS))
-    lanes = _lanes(selection, desks, order, after)
-    if not lanes:
+    if selection.desks is None:
+        rows = await database.fetch(_DESKS)
+        selection = replace(selection, desks=tuple(row["desk"] for row in rows))
+    priorities = sorted(selection.priorities or Priority)
+    if order != Order.PRIORITY:
+        return await _read_lanes(database, selection, priorities, order, after, most)
+    found: list[Row] = []
+    for priority in priorities:
+        if after is not None and priority < after.priority:
+            continue
+        here = after if after is not None and priority == after.priority else None
+        left = most - len(found)
+        found += await _read_lanes(database, selection, [priority], order, here, left)
+        if len(found) == most:
+            break
+    return found
+
+
+async def _read_lanes(
+    database: Database,
+    selection: Selection,
+    priorities: Sequence[str],
+    order: Order,
+    after: Position | None,
+    most: int,
+) -> list[Row]:
+    """The first referrals of these priorities by age."""
+    by_country = selection.countries is not None
+    lanes = (
+        selection.desks or (),
+        selection.states or tuple(ReferralState),
+        priorities,
+        selection.countries if selection.countries is not None else ("",),
+    )
+    number = prod(len(values) for values in lanes)
+    if not number:
         return []
+    newest_first = order == Order.NEWEST_FIRST
     rows = await database.fetch(
-        _page_query(selection.countries is not None, order),
-        *(list(column) for column in zip(*lanes, strict=True)),
+        _lanes_query(by_country, newest_first),
+        *lanes,
         selection.sectors,
         selection.exploitation_types,
+        after.received_at if after else (_LATEST if newest_first else _EARLIEST),
+        after.handle if after else "",
         most,
+        _HEADS * most // number + 1,
     )
     return _rows(rows)
 
 
-def _lanes(
-    selection: Selection, desks: Sequence[str], order: Order, after: Position | None
-) -> list[tuple[str, str, str, str, datetime, str]]:
-    """Desk, country, state and priority of each lane, and what its rows come after."""
-    begin = (_LATEST if order == Order.NEWEST_FIRST else _EARLIEST, "")
-    lanes = []
-    for desk, country, state, priority in product(
-        desks,
-        ("",) if selection.countries is None else selection.countries,
-        selection.states or tuple(ReferralState),
-        selection.priorities or tuple(Priority),
-    ):
-        since = begin
-        if after is not None:
-            if order != Order.PRIORITY or priority == after.priority:
-                since = (after.received_at, after.handle)
-            elif priority < after.priority:
-                continue
-        lanes.append((desk, country, str(state), str(priority), *since))
-    return lanes
-
-
 @cache
-def _page_query(by_country: bool, order: Order) -> str:
-    """SQL for a page: the first rows of each lane, merged."""
+def _lanes_query(by_country: bool, newest_first: bool) -> str:
+    """SQL that merges lanes.
+
+    The first rows of every lane tell an edge that the page does not go beyond; read up to there,
+    the lanes together give little more than the page.
+    """
     country = "AND r.country = lane.country" if by_country else ""
-    after, way = ("<", "DESC") if order == Order.NEWEST_FIRST else (">", "ASC")
-    first = "found.priority, " if order == Order.PRIORITY else ""
+    after, upto, way = (">", "<=", "ASC")
+    farthest = "infinity"
+    if newest_first:
+        after, upto, way = ("<", ">=", "DESC")
+        farthest = "-infinity"
+    scan = f"""
+        SELECT r.received_at, r.subject FROM referrals r
+        WHERE r.desk = lane.desk AND r.state = lane.state AND r.priority = lane.priority {country}
+        AND ($5::text[] IS NULL OR r.sector = ANY($5))
+        AND ($6::text[] IS NULL OR r.exploitation_type = ANY($6))
+        AND (r.received_at, r.subject) {after} ($7::timestamptz, $8::text)"""
+    order = f"received_at {way}, subject {way}"
     return f"""
-SELECT {_COLUMNS} FROM (
-    SELECT found.subject, row_number() OVER (
-        ORDER BY {first} found.received_at {way}, found.subject {way}
-    ) AS place
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[])
-        AS lane (desk, country, state, priority, after_at, after_subject)
-    CROSS JOIN LATERAL (
-        SELECT r.subject, r.priority, r.received_at FROM referrals r
-        WHERE r.desk = lane.desk {country} AND r.state = lane.state AND r.priority = lane.priority
-        AND (r.received_at, r.subject) {after} (lane.after_at, lane.after_subject)
-        AND ($7::text[] IS NULL OR r.sector = ANY($7))
-        AND ($8::text[] IS NULL OR r.exploitation_type = ANY($8))
-        ORDER BY r.received_at {way}, r.subject {way} LIMIT $9
+WITH lane AS (
+    SELECT * FROM unnest($1::text[]) AS desk, unnest($2::text[]) AS state,
+                  unnest($3::text[]) AS priority, unnest($4::text[]) AS country
+), edge AS (
+    SELECT * FROM (
+        SELECT head.*, row_number() OVER (ORDER BY {order}) AS nth
+        FROM lane CROSS JOIN LATERAL ({scan} ORDER BY {order} LIMIT $10) AS head
+    ) AS heads WHERE nth = $9
+), page AS (
+    SELECT found.* FROM lane LEFT JOIN edge ON true CROSS JOIN LATERAL ({scan}
+        AND (r.received_at, r.subject)
+            {upto} (coalesce(edge.received_at, '{farthest}'), coalesce(edge.subject, ''))
+        ORDER BY {order} LIMIT $9
     ) AS found
-    ORDER BY place LIMIT $9
-) AS page JOIN referrals USING (subject) ORDER BY place
+    ORDER BY {order} LIMIT $9
+)
+SELECT {_COLUMNS} FROM page JOIN referrals USING (subject)
+ORDER BY page.received_at {way}, subject {way}
 """
 
 
