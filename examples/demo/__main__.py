@@ -4,8 +4,8 @@ Starts a network of its own, takes the public cases through it, checks what happ
 Exit code 0 only if every check held.
 """
 
+import argparse
 import asyncio
-import contextlib
 import json
 import os
 import sys
@@ -17,6 +17,7 @@ import asyncpg
 import psutil
 
 from deploy.embedded.postgres import with_database
+from deploy.embedded.running import run
 from deploy.embedded.stack import DATABASE, Stack
 from examples.demo import cases, picture
 from examples.demo.evidence import Evidence
@@ -27,7 +28,6 @@ from harbourlight import Endpoints
 from shared.kafka import Kafka
 
 DATA = Path(__file__).parents[2] / ".harbourlight" / "demo"
-ENDPOINTS = DATA / "endpoints.json"
 
 PROMISES = {
     "every_case_reached_the_desk": "every case reached the desk",
@@ -42,8 +42,7 @@ PROMISES = {
 }
 
 
-async def _perform(stack: Stack, tell: Narrator) -> tuple[list[dict[str, Any]], dict[str, bool]]:
-    endpoints = Endpoints.load(ENDPOINTS)
+async def _perform(stack: Stack, endpoints: Endpoints, tell: Narrator) -> tuple[list[dict[str, Any]], dict[str, bool]]:
     desk = Desk(endpoints, stack.token("AUTHORITY"))
     ngo = Observer(endpoints, stack.mint("NGO", org=NGO))
     todo = cases.read()
@@ -116,52 +115,54 @@ async def _settled(database: asyncpg.Connection, seconds: float = 15.0) -> None:
         await asyncio.sleep(0.1)
 
 
-def _draw(tell: Narrator, record: dict[str, Any]) -> None:
-    steps = picture.read_trace(DATA / "telemetry", record["handle"])
+def _draw(data: Path, tell: Narrator, record: dict[str, Any]) -> None:
+    steps = picture.read_trace(data / "telemetry", record["handle"])
     if not steps:
         tell.say("No trace was exported for the second case.", "bold red")
         return
     tell.say("\nThe path of the second case's report, from its trace", "bold")
     for line in picture.terminal(steps):
         tell.console.print(line)
-    file = DATA / "path.svg"
+    file = data / "path.svg"
     title = f"The path of case {record['handle']}"
     file.write_text(picture.svg(steps, title), encoding="utf-8")
     tell.say(f"  as a picture: {os.path.relpath(file)}", "dim")
 
 
-async def _run() -> bool:
+async def _run(data: Path) -> int:
     tell = Narrator()
     began = time.monotonic()
+    published = data / "endpoints.json"
     async with Stack(
-        DATA, fresh=True, publish=ENDPOINTS, say=lambda text: tell.say(text, "dim")
+        data, fresh=True, publish=published, say=lambda text: tell.say(text, "dim")
     ) as stack:
         ready = time.monotonic()
         tell.say(f"The network is up after {ready - began:.1f} s.", "bold")
-        records, checks = await _perform(stack, tell)
+        records, checks = await _perform(stack, Endpoints.load(published), tell)
         played = time.monotonic() - ready
         pids = stack.endpoints["pids"].values()
     checks["stopped_clean"] = not any(psutil.pid_exists(pid) for pid in pids)
     # The first case also warms everything up; the second is as any other.
-    _draw(tell, records[1])
+    _draw(data, tell, records[1])
     tell.say("\nWhat was promised", "bold")
     for name, promise in PROMISES.items():
         mark, style = ("held  ", "green") if checks[name] else ("BROKEN", "bold red")
         tell.say(f"  {mark}  {promise}", style)
-    story = DATA / "story.json"
+    story = data / "story.json"
     story.write_text(json.dumps({"cases": records, "checks": checks}, indent=1), encoding="utf-8")
     tell.say(
         f"\n{len(records)} cases in {played:.1f} s; {os.path.relpath(story)} has every time and id.",
         "bold",
     )
-    return all(checks.values())
+    return 0 if all(checks.values()) else 1
 
 
 def main() -> int:
     """The exit code."""
-    with contextlib.suppress(KeyboardInterrupt):
-        return 0 if asyncio.run(_run()) else 1
-    return 130
+    parser = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of this run")
+    data = parser.parse_args().data.resolve()
+    return run(lambda: _run(data))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,166 @@
+"""The whole path through the installed command line, each party with its own credential."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Network
+
+pytestmark = [pytest.mark.xdist_group("network"), pytest.mark.asyncio(loop_scope="module")]
+
+
+def eventually(look: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """What `look` finds as soon as it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "not seen in time"
+        time.sleep(0.1)
+    return found
+
+
+def _report(network: Network, case: Path, *more: str) -> Any:
+    return network.json(
+        "report", "submit", "--country", "MY", "--sector", "ISIC_C", "--type", "FORCED_LABOUR",
+        "--child", "NO", "--indicator", "DEBT_BONDAGE", "--case", str(case), *more,
+    )  # fmt: skip
+
+
+def _play(network: Network, folder: Path) -> None:
+    case = folder / "case.json"
+    network.json(
+        "marker", "place", "--country", "MY", "--sector", "ISIC_C", "--type", "FORCED_LABOUR",
+        "--case", str(case),
+    )  # fmt: skip
+    assert (case.stat().st_mode & 0o777) == 0o600
+    perfected = network.json(
+        "marker", "perfect", "--country", "MY", "--sector", "ISIC_C", "--type", "FORCED_LABOUR",
+        "--child", "NO", "--indicator", "DEBT_BONDAGE", "--indicator", "EXPLOITATION/LOW_OR_NO_SALARY",
+        "--case", str(case),
+    )  # fmt: skip
+    handle = perfected["case"]["handle"]
+    assert perfected["case"]["marked_at"] < perfected["case"]["filed_at"]
+
+    def queued() -> Any:
+        page = network.json("triage", "queue")
+        return next((one for one in page.get("referrals", []) if one["handle"] == handle), None)
+
+    referral = eventually(queued)["referral_id"]
+    assert network.json("triage", "accept", referral)["referral"]["state"] == "REFERRAL_STATE_ACCEPTED"
+    eventually(
+        lambda: network.json("case", "show", "--case", str(case))["case"]["referral_state"]
+        == "REFERRAL_STATE_ACCEPTED"
+    )
+    items = [
+        "kind=RECRUITMENT_FEE_REPAYMENT,indicator=DEBT_BONDAGE,beneficiaries=230,amount=734000,currency=AUD,due=2099-01-01",
+        "kind=BACK_WAGES,indicator=WITHHOLDING_OF_WAGES,beneficiaries=3,due=2099-01-01",
+    ]
+    eventually(lambda: network.run("remedy", "show", "--case", str(case)).returncode == 0)
+    plan = eventually(
+        lambda: (
+            done := network.run(
+                "remedy", "propose", "--item", items[0], "--item", items[1],
+                "--case", str(case), "--json",
+            )  # fmt: skip
+        ).returncode
+        == 0
+        and json.loads(done.stdout)
+    )
+    ids = [item["item_id"] for item in plan["remedy"]["items"]]
+    ngo = network.stack.mint("NGO", org="workers-first")
+    network.json("remedy", "agree", handle, "--verifier", "workers-first")
+    for item in ids:
+        network.json("remedy", "start", item, "--case", str(case))
+        network.json("remedy", "deliver", item, "--case", str(case))
+    # The company cannot verify what it owes, and an organisation that was not named cannot either.
+    stranger = network.stack.mint("NGO", org="somebody-else")
+    refused = network.run("remedy", "verify", ids[0], "--method", "SITE_VISIT", token=stranger)
+    assert refused.returncode == 4, refused.stderr
+    assigned = network.json("remedy", "assignments", token=ngo)
+    assert handle not in json.dumps(assigned)
+    for item in ids:
+        network.json("remedy", "verify", item, "--method", "WORKER_INTERVIEWS", token=ngo)
+    remedy = network.json("remedy", "show", "--case", str(case))["remedy"]
+    assert remedy["state"] == "REMEDY_STATE_CLOSED"
+    assert [total["verified"] for total in remedy["totals"]] == ["734000"]
+    events = network.lines("feed", "watch", "--limit", "9", token=ngo)
+    text = json.dumps(events)
+    assert handle not in text
+    assert not any(item in text for item in ids)
+    assert "734000" not in text
+    assert '"1-4"' in text
+
+
+async def test_every_party_does_its_part_from_a_shell(network: Network, tmp_path: Path) -> None:
+    await asyncio.to_thread(_play, network, tmp_path)
+
+
+async def test_errors_name_the_field_and_the_fix(network: Network, tmp_path: Path) -> None:
+    case = tmp_path / "case.json"
+
+    def play() -> None:
+        done = network.run(
+            "report", "submit", "--country", "MX1", "--sector", "ISIC_C", "--type",
+            "FORCED_LABOUR", "--child", "NO", "--indicator", "DEBT_BONDAGE", "--case", str(case),
+        )  # fmt: skip
+        assert done.returncode == 3
+        assert "facts.country" in done.stderr
+        assert "did you mean 'MX'" in done.stderr
+        assert network.run("case", "show", "--case", str(case)).returncode == 4
+        _report(network, case)
+        again = network.run(
+            "report", "submit", "--country", "MY", "--sector", "ISIC_C", "--type",
+            "FORCED_LABOUR", "--child", "NO", "--indicator", "DEBT_BONDAGE", "--case", str(case),
+        )  # fmt: skip
+        assert again.returncode == 5
+        assert "FILED" in again.stderr
+        stale = network.run(
+            "report", "withdraw", "--reason", "DUPLICATE", "--etag", "99", "--case", str(case)
+        )
+        assert stale.returncode == 5
+        assert network.run("triage", "queue", token="no-token").returncode == 6
+
+    await asyncio.to_thread(play)
+
+
+async def test_one_trace_leads_from_the_report_to_the_notice(
+    network: Network, tmp_path: Path
+) -> None:
+    handle = (await asyncio.to_thread(_report, network, tmp_path / "case.json"))["case"]["handle"]
+
+    def edges() -> set[tuple[str, str]]:
+        spans = [
+            json.loads(line)
+            for file in (network.data / "telemetry").glob("*.jsonl")
+            for line in file.read_text().splitlines()
+        ]
+        by_id = {span["context"]["span_id"]: span for span in spans}
+        traces = {
+            span["context"]["trace_id"]
+            for span in spans
+            if span["attributes"].get("harbourlight.case") == handle
+        }
+        if len(traces) != 1:
+            return set()
+        return {
+            (
+                by_id[span["parent_id"]]["resource"]["attributes"]["service.name"],
+                span["resource"]["attributes"]["service.name"],
+            )
+            for span in spans
+            if span["context"]["trace_id"] in traces and span["parent_id"] in by_id
+        }
+
+    expected = {
+        ("reporting", "triage"),
+        ("reporting", "remedy"),
+        ("reporting", "notification-router"),
+        ("notification-router", "notification"),
+        ("triage", "reporting"),
+        ("triage", "notification-router"),
+    }
+    await asyncio.to_thread(eventually, lambda: edges() >= expected)
