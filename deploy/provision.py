@@ -32,3 +32,207 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from deploy import topology
 from deploy.topology import Grant, Topic
+
+MECHANISM = "SCRAM-SHA-512"
+# Any number, as long as it is always this one.
+_LOCK = 0x4861726C
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a principal reaches a broker. Without a user name the broker asks for none."""
+
+    bootstrap: str
+    """host:port, comma-separated."""
+    username: str = ""
+    password: str = ""
+
+    def client_options(self) -> dict[str, str]:
+        """Options for every client of kafka-python."""
+        if not self.username:
+            return {"bootstrap_servers": self.bootstrap}
+        return {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": MECHANISM,
+            "sasl_plain_username": self.username,
+            "sasl_plain_password": self.password,
+        }
+
+
+async def provision_database(
+    admin_url: str, passwords: Mapping[str, str], database: str = "harbourlight"
+) -> None:
+    """Makes a database where every service has a role and a schema of its own and sees no other.
+
+    `admin_url` is a role that may create roles and databases, on any server; `passwords` has one
+    password per service. Can be repeated, and run twice at once: what is there is kept, and
+    passwords are set anew. Raises asyncpg.PostgresError.
+    """
+    connection = await asyncpg.connect(admin_url)
+    try:
+        # Roles and the list of databases are shared by the whole server.
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await _make_database(connection, passwords, database)
+    finally:
+        await connection.close()
+    connection = await asyncpg.connect(with_database(admin_url, database))
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+            for name in passwords:
+                schema = "CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I"
+                await run_formatted(connection, schema, name, name)
+                path = "ALTER ROLE %I IN DATABASE %I SET search_path = %I"
+                await run_formatted(connection, path, name, database, name)
+    finally:
+        await connection.close()
+
+
+def with_database(url: str, database: str) -> str:
+    """The same server and role, another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+async def _make_database(
+    connection: asyncpg.Connection, passwords: Mapping[str, str], database: str
+) -> None:
+    if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
+        await run_formatted(connection, "CREATE DATABASE %I", database)
+    await run_formatted(connection, "REVOKE ALL ON DATABASE %I FROM PUBLIC", database)
+    is_superuser = await connection.fetchval(
+        "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+    )
+    for name, password in passwords.items():
+        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
+            await run_formatted(connection, "CREATE ROLE %I", name)
+        await run_formatted(connection, "ALTER ROLE %I LOGIN PASSWORD %L", name, password)
+        await run_formatted(connection, "GRANT CONNECT ON DATABASE %I TO %I", database, name)
+        if not is_superuser:
+            # Only a member of a role may make a schema that belongs to it.
+            await run_formatted(connection, "GRANT %I TO CURRENT_USER", name)
+
+
+async def run_formatted(connection: asyncpg.Connection, template: str, *values: str) -> None:
+    """A statement that takes no parameters: the server itself quotes what is put in."""
+    places = ", ".join(f"${number}::text" for number in range(2, len(values) + 2))
+    await connection.execute(
+        await connection.fetchval(f"SELECT format($1, {places})", template, *values)
+    )
+
+
+async def provision_kafka(
+    access: Access,
+    topics: Iterable[Topic],
+    grants: Iterable[Grant],
+    passwords: Mapping[str, str],
+) -> None:
+    """Makes the topics, users and grants that are missing; `passwords` is user -> password.
+
+    Where the broker knows no users (no user name in `access`), only the topics. Can be repeated.
+    A grant that was given earlier to the same user, on the same topic or group, and is not asked
+    for any more is taken back. Raises kafka.errors.KafkaError.
+    """
+    await asyncio.to_thread(_provision_kafka, access, list(topics), list(grants), passwords)
+
+
+def _provision_kafka(
+    access: Access, topics: list[Topic], grants: list[Grant], passwords: Mapping[str, str]
+) -> None:
+    with KafkaAdminClient(**access.client_options()) as admin:
+        present = set(admin.list_topics())
+        missing = {
+            topic.name: {
+                "num_partitions": topic.partitions,
+                "configs": {"retention.ms": str(topic.retention_ms)},
+            }
+            for topic in topics
+            if topic.name not in present
+        }
+        if missing:
+            try:
+                admin.create_topics(missing, wait_for_metadata=True)
+            except TopicAlreadyExistsError:
+                # Somebody else was quicker, with the same list.
+                admin.wait_for_topics(list(missing))
+        if access.username:
+            _set_passwords(admin, passwords)
+            _set_grants(admin, grants)
+
+
+def _set_passwords(admin: KafkaAdminClient, passwords: Mapping[str, str]) -> None:
+    mechanism = ScramMechanism[MECHANISM.replace("-", "_")]
+    upsertions = [
+        UserScramCredentialUpsertion(user, mechanism, password, iterations=4096)
+        for user, password in passwords.items()
+    ]
+    if not upsertions:
+        return
+    for user, wrong in admin.alter_user_scram_credentials(upsertions).items():
+        if wrong:
+            raise KafkaError(f"the broker refuses the password of {user}: {wrong}")
+
+
+def _set_grants(admin: KafkaAdminClient, grants: list[Grant]) -> None:
+    wanted = {acl for grant in grants for acl in _acls(grant)}
+    anything = ACLFilter(
+        principal=None,
+        host="*",
+        operation=ACLOperation.ANY,
+        permission_type=ACLPermissionType.ALLOW,
+        resource_pattern=ResourcePatternFilter(
+            ResourceType.ANY, None, ACLResourcePatternType.LITERAL
+        ),
+    )
+    present, _ = admin.describe_acls(anything)
+    ours = {(acl.principal, acl.resource_pattern) for acl in wanted}
+    stale = [
+        acl
+        for acl in present
+        if acl not in wanted and (acl.principal, acl.resource_pattern) in ours
+    ]
+    missing = list(wanted - set(present))
+    if missing and (failed := admin.create_acls(missing)["failed"]):
+        raise KafkaError(f"the broker refuses grants: {failed[0].__name__}")
+    if stale:
+        admin.delete_acls(stale)
+
+
+def _acls(grant: Grant) -> list[ACL]:
+    """A grant as the broker's rules, which are one per operation and resource."""
+    resources = [(ResourceType.TOPIC, grant.topic), (ResourceType.GROUP, grant.group)]
+    return [
+        ACL(
+            principal=f"User:{grant.principal}",
+            host="*",
+            operation=ACLOperation[operation.upper()],
+            permission_type=ACLPermissionType.ALLOW,
+            resource_pattern=ResourcePattern(resource, name),
+        )
+        for resource, name in resources
+        if name is not None
+        for operation in grant.operations
+    ]
+
+
+async def provision(environment: Mapping[str, str]) -> None:
+    """Does all of it as the environment says. Raises KeyError where a variable is absent."""
+
+    def setting(name: str) -> str:
+        return environment[f"HARBOURLIGHT_{name}"]
+
+    access = Access(setting("KAFKA"), setting("KAFKA_USERNAME"), setting("KAFKA_PASSWORD"))
+    passwords = {
+        name: setting(f"PASSWORD_{name.upper().replace('-', '_')}") for name in topology.PRINCIPALS
+    }
+    databases = {name: passwords[name] for name in topology.DATABASES}
+    await provision_database(setting("ADMIN_DATABASE_URL"), databases)
+    await provision_kafka(access, topology.topics(), topology.grants(), passwords)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(provision(os.environ))
+    except KeyError as missing:
+        sys.exit(f"error: {missing.args[0]} is not set")

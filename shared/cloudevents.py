@@ -58,7 +58,7 @@ def headers(
     *,
     event_id: str,
     source: str,
-    type: str,
+    event_type: str,
     subject: str,
     sequence: int,
     time: datetime,
@@ -70,7 +70,7 @@ def headers(
     found = [
         ("ce_specversion", b"1.0"),
         ("ce_id", event_id.encode()),
-        ("ce_type", type.encode()),
+        ("ce_type", event_type.encode()),
         ("ce_source", source.encode()),
         ("ce_time", time.isoformat(timespec="microseconds").replace("+00:00", "Z").encode()),
         ("ce_subject", subject.encode()),

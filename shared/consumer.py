@@ -49,7 +49,7 @@ class Subscription:
         return cls(group, tuple(topics), lambda: reactor(by_name))
 
 
-class _Rebalances(ConsumerRebalanceListener):
+class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
     """Tells them in the log; nothing is in memory between batches that would have to move."""
 
     def on_partitions_revoked(self, revoked: Any) -> None:

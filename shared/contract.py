@@ -1,12 +1,15 @@
-"""What the contract's options say, read from the descriptors of the loaded messages."""
+"""What the contract's options say, read from the descriptors of the loaded messages.
+
+Descriptors are typed Any: protobuf has two implementations of them, and its stubs tell both apart.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
 from harbourlight.options.v1 import options_pb2 as options
@@ -32,7 +35,7 @@ def event_type(name: str) -> EventType | None:
     Only messages whose generated module has been imported are known.
     """
     try:
-        descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
+        descriptor: Any = descriptor_pool.Default().FindMessageTypeByName(name)
     except KeyError:
         return None
     if not descriptor.GetOptions().HasExtension(options.event):
@@ -55,14 +58,14 @@ def event_types(*modules: ModuleType) -> Iterator[EventType]:
                 yield found
 
 
-def roles(method: MethodDescriptor) -> frozenset[int]:
+def roles(method: Any) -> frozenset[int]:
     """Who may call it; empty where the method declares nothing."""
     if not method.GetOptions().HasExtension(options.access):
         return frozenset()
     return frozenset(method.GetOptions().Extensions[options.access].roles)
 
 
-def find_method(path: str) -> MethodDescriptor | None:
+def find_method(path: str) -> Any:
     """The method with this gRPC path (/package.Service/Method), or None."""
     service, _, method = path.lstrip("/").partition("/")
     try:
@@ -72,20 +75,20 @@ def find_method(path: str) -> MethodDescriptor | None:
     return found.methods_by_name.get(method)
 
 
-def audience(field: FieldDescriptor) -> frozenset[int]:
+def audience(field: Any) -> frozenset[int]:
     """Who may see the field; empty where it declares nothing."""
     if not field.GetOptions().HasExtension(options.field):
         return frozenset()
     return frozenset(field.GetOptions().Extensions[options.field].audience)
 
 
-def value_format(field: FieldDescriptor) -> int:
+def value_format(field: Any) -> int:
     """The field's declared format, or FORMAT_UNSPECIFIED."""
     if not field.GetOptions().HasExtension(options.field):
         return options.FORMAT_UNSPECIFIED
-    return field.GetOptions().Extensions[options.field].format
+    return int(field.GetOptions().Extensions[options.field].format)
 
 
-def message_class(descriptor: Descriptor) -> type[Message]:
+def message_class(descriptor: Any) -> type[Message]:
     """The Python class of a message."""
     return message_factory.GetMessageClass(descriptor)

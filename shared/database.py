@@ -43,7 +43,14 @@ class Database:
     @classmethod
     async def connect(cls, url: str, wakeups: Wakeups, *, size: int = 16) -> "Database":
         """A pool of at most `size` connections. Raises OSError or asyncpg errors if refused."""
-        pool = await asyncpg.create_pool(url, min_size=2, max_size=size, reset=_keep_session)
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=2,
+            max_size=size,
+            reset=_keep_session,
+            # Every query here is short: compiling one would take longer than running it.
+            server_settings={"jit": "off"},
+        )
         return cls(pool, wakeups)
 
     async def close(self) -> None:
@@ -63,13 +70,12 @@ class Database:
         pause = 0.005
         while True:
             try:
-                async with self._pool.acquire() as connection:
-                    async with connection.transaction():
-                        result = await work(connection)
+                async with self._pool.acquire() as connection, connection.transaction():
+                    result = await work(connection)
             except RETRYABLE:
                 if asyncio.get_running_loop().time() + pause > deadline:
                     raise
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
                 pause = min(pause * 2, 1.0)
             else:
                 self.wakeups.committed()

@@ -10,7 +10,8 @@ S = TypeVar("S")
 class Decision(Generic[S]):
     """The new state, and the events that led there, in order.
 
-    Without events nothing happened, and the state is as before.
+    A command without events changed nothing. An event taken in may change a state silently: what
+    happened has been told already.
     """
 
     state: S
@@ -18,4 +19,4 @@ class Decision(Generic[S]):
 
 
 class NotYet(Exception):
-    """The event makes sense only after another one that has not arrived: it waits, it is no fault."""
+    """The event makes sense only after another that has not arrived: it waits, it is no fault."""

@@ -190,7 +190,6 @@ class Inbox:
         return letters
 
 
-
 class _Failing:
     """Stands in for a reactor whose transaction failed, so that its event counts as failed."""
 

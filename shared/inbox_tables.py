@@ -100,7 +100,9 @@ class InboxTables:
             for subject, lines in sorted(cases.items())
             for stream, line in sorted(lines.items())
         ]
-        new = [(stream, subject, mark) for stream, subject, mark, before in moved if mark > before == 0]
+        new = [
+            (stream, subject, mark) for stream, subject, mark, before in moved if mark > before == 0
+        ]
         old = [row for row in moved if row[2] > row[3] > 0]
         if new:
             done = await connection.execute(

@@ -5,7 +5,7 @@ import sys
 
 import structlog
 from opentelemetry import trace
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 def _trace_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -17,7 +17,7 @@ def _trace_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def set_up(service: str, level: int = logging.INFO) -> None:
     """Sends every logger's output to standard error as JSON."""
-    shared = [
+    shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -58,9 +58,7 @@ FROM numbered n JOIN drawn d USING (topic, subject)
 ORDER BY n.nth
 """
 
-Row = tuple[
-    str, str, str, datetime, str | None, str | None, bytes, str | None, str | None
-]
+Row = tuple[str, str, str, datetime, str | None, str | None, bytes, str | None, str | None]
 """The columns that `_APPEND` takes, in its order."""
 
 

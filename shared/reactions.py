@@ -51,8 +51,7 @@ class Reactions(Generic[S]):
             return
         # First what may fail: an event that fails leaves nothing behind.
         events = [
-            self._emitter.outgoing(event, subject, self._now, incoming)
-            for event in decision.events
+            self._emitter.outgoing(event, subject, self._now, incoming) for event in decision.events
         ]
         self._states[subject] = decision.state
         self._changed.add(subject)

@@ -1,9 +1,9 @@
 """What an audience may see of a message: declared field by field, everything else withheld."""
 
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from shared import contract
@@ -15,7 +15,7 @@ _LEAVES = {"google.protobuf.Timestamp", "google.protobuf.Duration"}
 
 
 @cache
-def _plan(descriptor: Descriptor, audience: int) -> tuple[tuple[str, bool], ...]:
+def _plan(descriptor: Any, audience: int) -> tuple[tuple[str, bool], ...]:
     """(field, whether to look inside) for each field that the audience may see."""
     seen = []
     for field in descriptor.fields:

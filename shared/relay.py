@@ -57,13 +57,15 @@ class Relay:
         # The lock lives and dies with this connection, and every read and mark goes through it:
         # a relay that has lost the lock can neither read nor mark.
         connection = await asyncpg.connect(self._url)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
         try:
             await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", self._lock)
-            await self._relay(connection)
+            await self._relay(connection, lost)
         finally:
             connection.terminate()
 
-    async def _relay(self, connection: asyncpg.Connection) -> None:
+    async def _relay(self, connection: asyncpg.Connection, lost: asyncio.Event) -> None:
         pause = _SHORTEST_PAUSE
         next_housekeeping = 0.0
         loop = asyncio.get_running_loop()
@@ -80,16 +82,31 @@ class Relay:
                     pause = min(pause * 2, _LONGEST_PAUSE)
                     continue
                 pause = _SHORTEST_PAUSE
-                await self._send(connection, producer, rows)
+                await self._send(connection, lost, producer, rows)
         finally:
             await asyncio.to_thread(producer.abort)
 
     async def _send(
-        self, connection: asyncpg.Connection, producer: Producer, rows: Sequence[asyncpg.Record]
+        self,
+        connection: asyncpg.Connection,
+        lost: asyncio.Event,
+        producer: Producer,
+        rows: Sequence[asyncpg.Record],
     ) -> None:
         with telemetry.relay_span(rows):
             records = [self._record(row) for row in rows]
-            await asyncio.to_thread(producer.send_all, records)
+            sending = asyncio.create_task(asyncio.to_thread(producer.send_all, records))
+            losing = asyncio.create_task(lost.wait())
+            try:
+                # Another relay may lead as soon as the lock is lost: stop sending then.
+                await asyncio.wait({sending, losing}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                losing.cancel()
+                # Where nobody waits for it any more, how it ends is no news.
+                sending.add_done_callback(lambda done: done.cancelled() or done.exception())
+            if lost.is_set():
+                raise asyncpg.InterfaceError("the connection that holds the lock was lost")
+            sending.result()
             days = [row["created_on"] for row in rows]
             await connection.execute(_MARK, [row["id"] for row in rows], min(days), max(days))
 
@@ -100,7 +117,7 @@ class Relay:
             headers = cloudevents.headers(
                 event_id=row["event_id"],
                 source=self._source,
-                type=row["type"],
+                event_type=row["type"],
                 subject=row["subject"],
                 sequence=row["sequence"],
                 time=row["time"],

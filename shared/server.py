@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -25,6 +24,10 @@ from shared.errors import Kind, Refusal, Violation
 from shared.validation import Validator
 
 log = logging.getLogger(__name__)
+
+# gRPC types handlers and contexts by their messages; at this door they are bytes.
+Handler = Any
+Context = Any
 
 UNGUARDED = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
 """The only services that anybody may call without the contract saying so."""
@@ -47,13 +50,13 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         self._callers = callers
         self._validator = validator
         self._stopping = stopping
-        self._guarded: dict[str, grpc.RpcMethodHandler] = {}
+        self._guarded: dict[str, Handler] = {}
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+    ) -> Handler:
         """The method's handler behind its guard."""
         path = details.method
         if path in self._guarded:
@@ -68,13 +71,11 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         self._guarded[path] = guarded
         return guarded
 
-    def _guard(
-        self, path: str, method: MethodDescriptor, handler: grpc.RpcMethodHandler
-    ) -> grpc.RpcMethodHandler:
+    def _guard(self, path: str, method: Any, handler: Handler) -> Handler:
         roles = contract.roles(method)
         request_class = contract.message_class(method.input_type)
 
-        def admit(raw: bytes, context: grpc.aio.ServicerContext) -> tuple[Message, Call]:
+        def admit(raw: bytes, context: Context) -> tuple[Message, Call]:
             metadata = {
                 key: value
                 for key, value in context.invocation_metadata() or ()
@@ -103,22 +104,22 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(_unary(path, admit, handler.unary_unary))
 
 
-def _refused(path: str) -> grpc.RpcMethodHandler:
+def _refused(path: str) -> Handler:
     """What is served although the contract does not have it is nobody's to call."""
 
-    async def refuse(raw: bytes, context: grpc.aio.ServicerContext) -> None:
+    async def refuse(raw: bytes, context: Context) -> None:
         await _abort(context, Refusal(Kind.DENIED, f"{path} is open to nobody"))
 
     return grpc.unary_unary_rpc_method_handler(refuse)
 
 
-Admit = Callable[[bytes, grpc.aio.ServicerContext], tuple[Message, Call]]
+Admit = Callable[[bytes, Context], tuple[Message, Call]]
 
 
 def _unary(
     path: str, admit: Admit, serve: Callable[[Message, Call], Awaitable[Message | bytes]]
-) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
-    async def guarded(raw: bytes, context: grpc.aio.ServicerContext) -> bytes:
+) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    async def guarded(raw: bytes, context: Context) -> bytes:
         with telemetry.call_span(path) as span:
             try:
                 request, call = admit(raw, context)
@@ -138,8 +139,8 @@ def _unary(
 
 def _stream(
     path: str, admit: Admit, serve: Callable[[Message, Call], AsyncIterator[Message]]
-) -> Callable[[bytes, grpc.aio.ServicerContext], AsyncIterator[bytes]]:
-    async def guarded(raw: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+    async def guarded(raw: bytes, context: Context) -> AsyncIterator[bytes]:
         # No span around a stream: it would last for hours and be a parent of nothing.
         try:
             request, call = admit(raw, context)
@@ -158,12 +159,12 @@ def _stream(
     return guarded
 
 
-async def _abort(context: grpc.aio.ServicerContext, refusal: Refusal) -> None:
+async def _abort(context: Context, refusal: Refusal) -> None:
     status = statuses.to_status(refusal)
     await context.abort(status.code, status.details, status.trailing_metadata)
 
 
-async def _internal(path: str, span: Any, context: grpc.aio.ServicerContext) -> None:
+async def _internal(path: str, span: Any, context: Context) -> None:
     log.exception("call %s failed", path)
     telemetry.failed(span, "internal")
     span.set_attribute(telemetry.RPC_STATUS, "INTERNAL")

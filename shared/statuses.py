@@ -37,7 +37,8 @@ def to_status(refusal: Refusal) -> grpc.Status:
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)
-    return rpc_status.to_status(status)
+    found: grpc.Status = rpc_status.to_status(status)
+    return found
 
 
 def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:

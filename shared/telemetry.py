@@ -63,7 +63,8 @@ def _export_by_otlp(provider: TracerProvider) -> None:
 
 
 def _one_line(span: ReadableSpan) -> str:
-    return span.to_json(indent=None) + "\n"  # type: ignore[arg-type]
+    text: str = span.to_json(indent=None)
+    return text + "\n"
 
 
 def current_traceparent() -> str | None:

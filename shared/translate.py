@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
-from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"-?[0-9]+")
 
 
 @cache
-def _names(enum: EnumDescriptor) -> tuple[dict[int, str], dict[str, int]]:
+def _names(enum: Any) -> tuple[dict[int, str], dict[str, int]]:
     zero = enum.values_by_number[0].name
     prefix = zero.removesuffix("UNSPECIFIED")
     to_name = {value.number: value.name.removeprefix(prefix) for value in enum.values}
@@ -37,12 +37,12 @@ def _names(enum: EnumDescriptor) -> tuple[dict[int, str], dict[str, int]]:
     return to_name, {name: number for number, name in to_name.items()}
 
 
-def enum_name(enum: EnumDescriptor, number: int) -> str:
+def enum_name(enum: Any, number: int) -> str:
     """Domain name of an enum value: no prefix, "" for unspecified, digits if unknown."""
     return _names(enum)[0].get(number, str(number))
 
 
-def enum_number(enum: EnumDescriptor, name: str) -> int:
+def enum_number(enum: Any, name: str) -> int:
     """The reverse of `enum_name`. Raises ValueError for a name that the enum has not."""
     number = _names(enum)[1].get(name)
     if number is None:
@@ -54,8 +54,14 @@ def enum_number(enum: EnumDescriptor, name: str) -> int:
 
 def enum_of(message: Message, field: str) -> str:
     """Domain name of the enum value that the message holds in `field`."""
-    enum = message.DESCRIPTOR.fields_by_name[field].enum_type
+    enum: Any = message.DESCRIPTOR.fields_by_name[field].enum_type
     return enum_name(enum, getattr(message, field))
+
+
+def enums_of(message: Message, field: str) -> tuple[str, ...]:
+    """Domain names of the enum values that the message holds in the repeated `field`."""
+    enum: Any = message.DESCRIPTOR.fields_by_name[field].enum_type
+    return tuple(enum_name(enum, number) for number in getattr(message, field))
 
 
 def timestamp(moment: datetime) -> Timestamp:
@@ -69,7 +75,7 @@ def moment(stamp: Timestamp) -> datetime:
     return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
 
 
-def _to_value(field: FieldDescriptor) -> Callable[[Any], Any]:
+def _to_value(field: Any) -> Callable[[Any], Any]:
     if field.type == FieldDescriptor.TYPE_ENUM:
         enum = field.enum_type
         return lambda name: enum_number(enum, str(name))
@@ -82,9 +88,7 @@ def _to_value(field: FieldDescriptor) -> Callable[[Any], Any]:
 
 
 @cache
-def _writers(
-    dataclass: type, message: type[Message]
-) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
+def _writers(dataclass: Any, message: Any) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
     by_name = message.DESCRIPTOR.fields_by_name
     return tuple(
         (field.name, _to_value(by_name[field.name]), by_name[field.name].is_repeated)
@@ -96,7 +100,8 @@ def _writers(
 def to_message(value: Any, message: type[M]) -> M:
     """`value` as `message`; what only one of the two has is left out."""
     filled: dict[str, Any] = {}
-    for name, convert, repeated in _writers(type(value), message):
+    source, target = typing.cast(Any, type(value)), typing.cast(Any, message)
+    for name, convert, repeated in _writers(source, target):
         item = getattr(value, name)
         if item is None or item == "" or item == ():
             continue
@@ -112,7 +117,7 @@ def _bare(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
-def _from_value(field: FieldDescriptor, hint: Any) -> Callable[[Any], Any]:
+def _from_value(field: Any, hint: Any) -> Callable[[Any], Any]:
     if field.type == FieldDescriptor.TYPE_ENUM:
         enum = field.enum_type
         if isinstance(hint, type) and issubclass(hint, Enum):
@@ -127,9 +132,7 @@ def _from_value(field: FieldDescriptor, hint: Any) -> Callable[[Any], Any]:
 
 
 @cache
-def _readers(
-    dataclass: type, message: type[Message]
-) -> tuple[tuple[str, Callable[[Any], Any], str], ...]:
+def _readers(dataclass: Any, message: Any) -> tuple[tuple[str, Callable[[Any], Any], str], ...]:
     hints = typing.get_type_hints(dataclass)
     by_name = message.DESCRIPTOR.fields_by_name
     readers = []
@@ -154,7 +157,8 @@ def to_dataclass(message: Message, dataclass: type[D]) -> D:
     """
     assert is_dataclass(dataclass)
     filled: dict[str, Any] = {}
-    for name, convert, kind in _readers(dataclass, type(message)):
+    source = typing.cast(Any, type(message))
+    for name, convert, kind in _readers(dataclass, source):
         if kind == "repeated":
             filled[name] = tuple([convert(one) for one in getattr(message, name)])
         elif kind == "optional":

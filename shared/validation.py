@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import protovalidate
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from harbourlight.options.v1 import options_pb2 as options
@@ -53,14 +53,12 @@ class Validator:
         elif value:
             if kind != options.FORMAT_UNSPECIFIED and len(value) > _LONGEST_FORMATTED:
                 yield Violation(path, f"is too long: at most {_LONGEST_FORMATTED} characters")
-            elif problem := _control_character(value):
-                yield Violation(path, problem)
-            elif kind != options.FORMAT_UNSPECIFIED and (problem := self._formats[kind](value)):
+            elif (problem := _control_character(value)) or (kind != options.FORMAT_UNSPECIFIED and (problem := self._formats[kind](value))):
                 yield Violation(path, problem)
 
 
 @cache
-def _text_fields(descriptor: Descriptor) -> tuple[tuple[FieldDescriptor, int | None], ...]:
+def _text_fields(descriptor: Any) -> tuple[tuple[FieldDescriptor, int | None], ...]:
     """The string fields with their format, and the message fields with None."""
     found: list[tuple[FieldDescriptor, int | None]] = []
     for field in descriptor.fields:
@@ -80,7 +78,7 @@ def _control_character(text: str) -> str | None:
     return None
 
 
-def _rule_violation(root: Descriptor, found: protovalidate.Violation) -> Violation:
+def _rule_violation(root: Any, found: protovalidate.Violation) -> Violation:
     path, field, inside = "", None, root
     for element in found.proto.field.elements if found.proto.field else ():
         field = inside.fields_by_name[element.field_name]

@@ -1,6 +1,6 @@
 """Prints a `.env` for docker-compose.yml, with fresh passwords and secrets.
 
-    python3 deploy/docker/fresh_env.py > .env
+python3 deploy/docker/fresh_env.py > .env
 """
 
 import re

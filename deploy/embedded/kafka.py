@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import shutil
+import signal
 import socket
 import uuid
 from collections.abc import Iterable, Mapping
@@ -91,7 +93,7 @@ status=error
 appender.console.type=Console
 appender.console.name=out
 appender.console.layout.type=PatternLayout
-appender.console.layout.pattern=%d{{ISO8601}} %p %m (%c{{1}})%n%xEx
+appender.console.layout.pattern=%d{ISO8601} %p %m (%c{1})%n%xEx
 rootLogger.level=warn
 rootLogger.appenderRef.console.ref=out
 """
@@ -127,33 +129,12 @@ async def program(folder: Folder) -> tuple[Program, Access]:
     port, controller = folder.port("kafka"), folder.port("kafka controller")
     password = folder.secret("kafka")
     log = folder.folder("logs") / "kafka.log"
-    data = folder.folder("kafka")
-    configuration = folder.write(
-        "kafka.properties",
-        _CONFIGURATION.format(port=port, controller=controller, password=password)
-        + f"log.dirs={_relative(data)}\n",
-    )
-    folder.write("log4j2.properties", _LOGGING.format())
-    environment = {name: os.environ[name] for name in ("PATH", "TZ", "LANG") if name in os.environ}
-    if not (data / "meta.properties").exists():
-        users = folder.write(
-            "kafka.users",
-            f"--add-scram\nSCRAM-SHA-256=[name={ADMIN},iterations=4096,password={password}]\n",
-        )
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        await run_once(
-            "kafka-storage",
-            [
-                *_java(folder, "-Xmx64m", "kafka.tools.StorageTool"),
-                *("format", "--cluster-id", cluster, "--config", str(configuration)),
-                # In a file, because command lines are public.
-                f"@{users}",
-            ],
-            environment=environment,
-            cwd=JARS,
-            log=log,
-        )
-        users.unlink()
+    data = folder.path / "kafka"
+    folder.write("log4j2.properties", _LOGGING)
+    text = _CONFIGURATION.format(port=port, controller=controller, password=password)
+    if not data.exists():
+        await _format(folder, data, text, password, log)
+    configuration = folder.write("kafka.properties", f"{text}log.dirs={_relative(data)}\n")
 
     async def ready() -> bool:
         with socket.socket() as probe:
@@ -163,12 +144,39 @@ async def program(folder: Folder) -> tuple[Program, Access]:
     return Program(
         name="kafka",
         argv=[*_java(folder, "-Xmx256m", "kafka.Kafka"), str(configuration)],
-        environment=environment,
+        environment=_environment(),
         cwd=JARS,
         log=log,
         ready=ready,
+        # Starting after a kill takes much longer than stopping does.
+        orphan_signal=signal.SIGTERM,
         stop_seconds=30,
     ), Access(f"127.0.0.1:{port}", ADMIN, password)
+
+
+async def _format(folder: Folder, data: Path, text: str, password: str, log: Path) -> None:
+    # Made beside its place, so that a run which is stopped half-way leaves nothing there.
+    made = folder.path / "kafka.partial"
+    if made.exists():
+        shutil.rmtree(made)
+    configuration = folder.write("kafka.properties", f"{text}log.dirs={_relative(made)}\n")
+    # In a file, because command lines are public.
+    users = folder.write(
+        "kafka.users",
+        f"--add-scram\nSCRAM-SHA-256=[name={ADMIN},iterations=4096,password={password}]\n",
+    )
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    command = [
+        *_java(folder, "-Xmx64m", "kafka.tools.StorageTool"),
+        *("format", "--cluster-id", cluster, "--config", str(configuration), f"@{users}"),
+    ]
+    await run_once("kafka-storage", command, _environment(), JARS, log)
+    users.unlink()
+    made.rename(data)
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "TZ", "LANG") if name in os.environ}
 
 
 def _java(folder: Folder, heap: str, main_class: str) -> list[str]:

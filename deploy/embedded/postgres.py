@@ -44,19 +44,24 @@ async def program(folder: Folder) -> tuple[Program, str]:
 
     Raises StartError.
     """
-    data = folder.folder("postgres")
+    data = folder.path / "postgres"
     port, password = folder.port("postgres"), folder.secret("postgres")
     log = folder.folder("logs") / "postgres.log"
-    drop_to = _drop_to(data)
-    if not (data / "PG_VERSION").exists():
-        await _initialise(folder, data, password, drop_to, log)
+    run_as = _run_as()
+    if not data.exists():
+        await _initialise(folder, data, password, run_as, log)
     url = database_url(ADMIN, password, f"127.0.0.1:{port}", "postgres")
 
     async def ready() -> bool:
         try:
             connection = await asyncpg.connect(url, timeout=5)
-        except (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionFailureError):
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError):
             return False
+        except asyncpg.PostgresError as error:
+            raise StartError(
+                f"PostgreSQL turns its administrator away ({error}): its files and the state.json "
+                f"in {folder.path} do not belong together; start with an empty folder"
+            ) from error
         await connection.close()
         return True
 
@@ -71,7 +76,7 @@ async def program(folder: Folder) -> tuple[Program, str]:
         stop_signal=signal.SIGINT,
         orphan_signal=signal.SIGINT,
         stop_seconds=30,
-        drop_to=drop_to,
+        drop_to=run_as,
     ), url
 
 
@@ -164,31 +169,27 @@ def as_role(admin_url: str, role: str, password: str, database: str) -> str:
 
 
 async def _initialise(
-    folder: Folder, data: Path, password: str, drop_to: tuple[int, int] | None, log: Path
+    folder: Folder, data: Path, password: str, run_as: tuple[int, int] | None, log: Path
 ) -> None:
-    # A half-made cluster, from a run that was killed, is nothing to build on.
-    shutil.rmtree(data)
-    folder.folder("postgres")
-    if drop_to:
-        os.chown(data, *drop_to)
+    # Made beside its place, so that a run which is stopped half-way leaves nothing there.
+    made = folder.path / "postgres.partial"
+    if made.exists():
+        shutil.rmtree(made)
+    folder.folder(made.name)
+    if run_as:
+        os.chown(made, *run_as)
     password_file = folder.write("postgres.password", password)
     command = [
-        *(str(BIN / "initdb"), "-D", str(data), "-U", ADMIN, "--no-instructions"),
+        *(str(BIN / "initdb"), "-D", str(made), "-U", ADMIN, "--no-instructions"),
         *("--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8"),
         # The same order of text on every machine.
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
     ]
-    await run_once(
-        "initdb",
-        command,
-        environment=_environment(),
-        cwd=data,
-        log=log,
-        drop_to=drop_to,
-    )
+    await run_once("initdb", command, _environment(), made, log, run_as)
     password_file.unlink()
-    with (data / "postgresql.conf").open("a") as file:
+    with (made / "postgresql.conf").open("a") as file:
         file.write(_CONFIGURATION)
+    made.rename(data)
 
 
 def _environment() -> dict[str, str]:
@@ -196,8 +197,8 @@ def _environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C"}
 
 
-def _drop_to(data: Path) -> tuple[int, int] | None:
-    """Whom to run as: PostgreSQL refuses to be root. Raises StartError."""
+def _run_as() -> tuple[int, int] | None:
+    """(user id, group id) to run as: PostgreSQL refuses to be root. Raises StartError."""
     if os.geteuid() != 0:
         return None
     if not can_drop_root():
@@ -207,5 +208,4 @@ def _drop_to(data: Path) -> tuple[int, int] | None:
             "HARBOURLIGHT_DATABASE_URL at a server of yours"
         )
     nobody = pwd.getpwnam("nobody")
-    os.chown(data, nobody.pw_uid, nobody.pw_gid)
     return nobody.pw_uid, nobody.pw_gid

@@ -179,7 +179,6 @@ class Child:
 async def run_once(
     name: str,
     argv: Sequence[str],
-    *,
     environment: Mapping[str, str],
     cwd: Path,
     log: Path,
@@ -221,7 +220,7 @@ def save_record(folder: Folder, children: Iterable[Child]) -> None:
                         "pid": child.pid,
                         "started": psutil.Process(child.pid).create_time(),
                         "argv": list(child.program.argv),
-                        "signal": int(child.program.orphan_signal),
+                        "signal": int(child.program.stop_signal),
                     }
                 )
     folder.write(_RECORD, json.dumps(rows, indent=2))

@@ -7,7 +7,6 @@ Exit code 0 only if every check held.
 import argparse
 import asyncio
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -42,7 +41,9 @@ PROMISES = {
 }
 
 
-async def _perform(stack: Stack, endpoints: Endpoints, tell: Narrator) -> tuple[list[dict[str, Any]], dict[str, bool]]:
+async def _perform(
+    stack: Stack, endpoints: Endpoints, tell: Narrator
+) -> tuple[list[dict[str, Any]], dict[str, bool]]:
     desk = Desk(endpoints, stack.token("AUTHORITY"))
     ngo = Observer(endpoints, stack.mint("NGO", org=NGO))
     todo = cases.read()
@@ -99,16 +100,19 @@ async def _settled(database: asyncpg.Connection, seconds: float = 15.0) -> None:
     quiet, before = 0, None
     deadline = time.monotonic() + seconds
     while quiet < 5 and time.monotonic() < deadline:
-        now = await database.fetchval(
-            "SELECT (SELECT count(*) FROM reporting.outbox WHERE sent_at IS NULL)"
-            " + (SELECT count(*) FROM triage.outbox WHERE sent_at IS NULL)"
-            " + (SELECT count(*) FROM remedy.outbox WHERE sent_at IS NULL)"
-            " + (SELECT count(*) FROM notification.outbox WHERE sent_at IS NULL)"
-        ), await database.fetchval(
-            "SELECT (SELECT sum(sequence) FROM reporting.inbox_mark)"
-            " + (SELECT sum(sequence) FROM triage.inbox_mark)"
-            " + (SELECT sum(sequence) FROM remedy.inbox_mark)"
-            " + (SELECT sum(sequence) FROM notification.inbox_mark)"
+        now = (
+            await database.fetchval(
+                "SELECT (SELECT count(*) FROM reporting.outbox WHERE sent_at IS NULL)"
+                " + (SELECT count(*) FROM triage.outbox WHERE sent_at IS NULL)"
+                " + (SELECT count(*) FROM remedy.outbox WHERE sent_at IS NULL)"
+                " + (SELECT count(*) FROM notification.outbox WHERE sent_at IS NULL)"
+            ),
+            await database.fetchval(
+                "SELECT (SELECT sum(sequence) FROM reporting.inbox_mark)"
+                " + (SELECT sum(sequence) FROM triage.inbox_mark)"
+                " + (SELECT sum(sequence) FROM remedy.inbox_mark)"
+                " + (SELECT sum(sequence) FROM notification.inbox_mark)"
+            ),
         )
         quiet = quiet + 1 if now == before and now[0] == 0 else 0
         before = now
@@ -126,7 +130,7 @@ def _draw(data: Path, tell: Narrator, record: dict[str, Any]) -> None:
     file = data / "path.svg"
     title = f"The path of case {record['handle']}"
     file.write_text(picture.svg(steps, title), encoding="utf-8")
-    tell.say(f"  as a picture: {os.path.relpath(file)}", "dim")
+    tell.say(f"  as a picture: {file}", "dim")
 
 
 async def _run(data: Path) -> int:
@@ -150,10 +154,7 @@ async def _run(data: Path) -> int:
         tell.say(f"  {mark}  {promise}", style)
     story = data / "story.json"
     story.write_text(json.dumps({"cases": records, "checks": checks}, indent=1), encoding="utf-8")
-    tell.say(
-        f"\n{len(records)} cases in {played:.1f} s; {os.path.relpath(story)} has every time and id.",
-        "bold",
-    )
+    tell.say(f"\n{len(records)} cases in {played:.1f} s. Every time and id: {story}", "bold")
     return 0 if all(checks.values()) else 1
 
 

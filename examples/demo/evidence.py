@@ -164,7 +164,7 @@ def _only_the_day(record: Any) -> bool:
     headers = dict(record.headers)
     time = datetime.fromisoformat(headers["ce_time"].decode())
     stamp = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    midnight = all(not any((one.hour, one.minute, one.second, one.microsecond)) for one in (time, stamp))
+    midnight = all(
+        not any((one.hour, one.minute, one.second, one.microsecond)) for one in (time, stamp)
+    )
     return midnight and "traceparent" not in headers and "ce_causationid" not in headers
-
-

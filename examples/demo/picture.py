@@ -103,7 +103,9 @@ def terminal(steps: list[Step]) -> list[Text]:
         start = int(step.start / whole * 40)
         length = max(1, round((step.end - step.start) / whole * 40))
         line = Text(f"  {step.start:7.1f} ms ", style="dim")
-        line.append(" " * start + "█" * length + " " * (42 - start - length), _COLOURS.get(step.service, ""))
+        line.append(
+            " " * start + "█" * length + " " * (42 - start - length), _COLOURS.get(step.service, "")
+        )
         line.append(f"{step.service:<20}")
         line.append(f"{step.name}  {step.event}", style="dim")
         lines.append(line)
@@ -130,9 +132,12 @@ def svg(steps: list[Step], title: str) -> str:
         anchor = "end" if x + width > _LEFT + _WIDTH * 0.62 else "start"
         at = x - 6 if anchor == "end" else x + width + 6
         body.append(
-            f'<text x="16" y="{y + 14}" class="service" fill="{colour}">{escape(step.service)}</text>'
-            f'<rect x="{x:.1f}" y="{y + 2}" width="{width:.1f}" height="16" rx="3" fill="{colour}"/>'
-            f'<text x="{at:.1f}" y="{y + 14}" class="label" text-anchor="{anchor}">{escape(label)}</text>'
+            f'<text x="16" y="{y + 14}" class="service" fill="{colour}">'
+            f"{escape(step.service)}</text>"
+            f'<rect x="{x:.1f}" y="{y + 2}" width="{width:.1f}" height="16" rx="3" '
+            f'fill="{colour}"/>'
+            f'<text x="{at:.1f}" y="{y + 14}" class="label" text-anchor="{anchor}">'
+            f"{escape(label)}</text>"
         )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LEFT + _WIDTH + 40}" height="{height}" '
@@ -140,9 +145,9 @@ def svg(steps: list[Step], title: str) -> str:
         "<style>.grid{stroke:#e2e8f0}.axis{font-size:11px;fill:#64748b;text-anchor:middle}"
         ".service{font-size:13px;font-weight:600}.label{font-size:12px;fill:#334155}</style>"
         f'<rect width="100%" height="100%" fill="white"/>'
-        f'<text x="16" y="34" font-size="18" font-weight="700" fill="#0f172a">{escape(title)}</text>'
-        f'<text x="16" y="56" font-size="12" fill="#64748b">One trace: the company\'s call, then each '
-        f"service that took the event in. Bars are work, the space between is travel.</text>"
-        + "".join(body)
-        + "</svg>"
+        f'<text x="16" y="34" font-size="18" font-weight="700" fill="#0f172a">'
+        f"{escape(title)}</text>"
+        '<text x="16" y="56" font-size="12" fill="#64748b">'
+        "One trace: the company's call, then each service that took the event in. "
+        "Bars are work, the space between is travel.</text>" + "".join(body) + "</svg>"
     )

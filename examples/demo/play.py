@@ -123,9 +123,7 @@ class Play:
         _, done, took = await timed(self._company.client.propose_plan(items))
         self._tell.did("company", f"proposes remedy: {_count(len(items), 'item')}", took)
         before = self._ngo.position
-        answer, done, took = await timed(
-            self._desk.client.agree_plan(self.handle, verifiers=[NGO])
-        )
+        answer, done, took = await timed(self._desk.client.agree_plan(self.handle, verifiers=[NGO]))
         self._tell.did("authority", "agrees to it and names an NGO to verify", took)
         event = remedy_events.RemedyPlanAgreed
         seen, entry = await self._ngo.sees_more(event, before)

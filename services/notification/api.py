@@ -2,16 +2,13 @@
 
 from collections.abc import AsyncIterator
 
-from google.protobuf import any_pb2
-
 from harbourlight.notification.v1 import notification_pb2 as pb
 from harbourlight.notification.v1 import notification_pb2_grpc
-from services.notification import store
 from services.notification.feed import Feed
-from shared import translate
+from services.notification.handlers import Notices
 from shared.commands import Call
-from shared.database import Database
 from shared.signed_tokens import SignedTokens
+from shared.wakeups import Wakeups
 from shared.watching import changes
 
 _DEFAULT_PAGE, _LARGEST_PAGE = 50, 500
@@ -20,10 +17,13 @@ _DEFAULT_PAGE, _LARGEST_PAGE = 50, 500
 class NotificationApi(notification_pb2_grpc.NotificationServiceServicer):
     """What each party may know."""
 
-    def __init__(self, database: Database, feed: Feed, tokens: SignedTokens) -> None:
-        self._database = database
+    def __init__(
+        self, notices: Notices, feed: Feed, tokens: SignedTokens, wakeups: Wakeups
+    ) -> None:
+        self._notices = notices
         self._feed = feed
         self._tokens = tokens
+        self._wakeups = wakeups
 
     async def ListNotices(
         self, request: pb.ListNoticesRequest, call: Call
@@ -33,7 +33,7 @@ class NotificationApi(notification_pb2_grpc.NotificationServiceServicer):
         if request.page_token:
             (after,) = self._tokens.decode(scope, request.page_token, "page_token")
         size = min(request.page_size or _DEFAULT_PAGE, _LARGEST_PAGE)
-        notices = await self._notices(request.handle, after, size + 1)
+        notices = await self._notices.after(request.handle, after, size + 1)
         more = self._tokens.encode(scope, [notices[size - 1].number]) if len(notices) > size else ""
         return pb.ListNoticesResponse(notices=notices[:size], next_page_token=more)
 
@@ -44,13 +44,13 @@ class NotificationApi(notification_pb2_grpc.NotificationServiceServicer):
 
         async def look() -> pb.WatchNoticesResponse | None:
             nonlocal after
-            notices = await self._notices(request.handle, after, _LARGEST_PAGE)
+            notices = await self._notices.after(request.handle, after, _LARGEST_PAGE)
             if not notices:
                 return None
             after = notices[-1].number
             return pb.WatchNoticesResponse(notices=notices)
 
-        async for response in changes(call, self._database.wakeups, look):
+        async for response in changes(call, self._wakeups, look):
             yield response
 
     async def SubscribeRemedy(
@@ -58,17 +58,3 @@ class NotificationApi(notification_pb2_grpc.NotificationServiceServicer):
     ) -> AsyncIterator[pb.SubscribeRemedyResponse]:
         async for response in self._feed.subscribe(call, request):
             yield response
-
-    async def _notices(self, handle: str, after: int, most: int) -> list[pb.Notice]:
-        notices = []
-        for number, time, packed in await store.notices_after(self._database, handle, after, most):
-            event = any_pb2.Any.FromString(packed)
-            notices.append(
-                pb.Notice(
-                    number=number,
-                    type=event.TypeName(),
-                    event=event,
-                    time=translate.timestamp(time),
-                )
-            )
-        return notices

@@ -49,7 +49,7 @@ class FeedFilter:
 
 
 def pseudonym(secret: bytes, recipient: str, name: str) -> str:
-    """What `recipient` knows `name` as: stable for it, unlinkable to any other's without the secret."""
+    """What `recipient` knows `name` as: stable, and unlinkable to others' without the secret."""
     return _tag(secret, "pseudonym", recipient, name).hex()[:32]
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
 
-from harbourlight.notification.v1 import events_pb2
+from harbourlight.notification.v1 import events_pb2, notification_pb2
 from services.notification import domain, store
 from services.notification.domain import FeedEntry
-from shared import contract, outbox
+from shared import contract, outbox, translate
 from shared.cloudevents import Incoming
-from shared.database import Connection
+from shared.database import Connection, Database
 
 
 def open_any(packed: any_pb2.Any) -> Message:
@@ -105,3 +105,27 @@ class Notifier:
         return outbox.Outgoing(
             event, event.subject, midnight, traceparent=outbox.NO_TRACE, event_id=event.event_id
         )
+
+
+class Notices:
+    """What companies were told."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def after(self, handle: str, number: int, most: int) -> list[notification_pb2.Notice]:
+        """The case's notices behind `number`, oldest first."""
+        notices = []
+        for place, moment, packed in await store.notices_after(
+            self._database, handle, number, most
+        ):
+            event = any_pb2.Any.FromString(packed)
+            notices.append(
+                notification_pb2.Notice(
+                    number=place,
+                    type=event.TypeName(),
+                    event=event,
+                    time=translate.timestamp(moment),
+                )
+            )
+        return notices

@@ -32,9 +32,7 @@ from shared.settings import Settings
 log = logging.getLogger(__name__)
 
 GROUP = "notification-router"
-SOURCES = tuple(
-    sorted({kind.topic for kind in contract.event_types(reporting, triage, remedy)})
-)
+SOURCES = tuple(sorted({kind.topic for kind in contract.event_types(reporting, triage, remedy)}))
 ROUTED = "notification.routed.v1"
 _NAMESPACE = uuid5(NAMESPACE_URL, "harbourlight/notification/routed")
 _BATCH = 500
@@ -60,7 +58,7 @@ def routed_headers(incoming: Incoming, traceparent: str | None) -> Headers:
     return cloudevents.headers(
         event_id=str(uuid5(_NAMESPACE, incoming.id)),
         source="/services/notification",
-        type=events_pb2.EventRouted.DESCRIPTOR.full_name,
+        event_type=events_pb2.EventRouted.DESCRIPTOR.full_name,
         subject=incoming.subject,
         sequence=incoming.sequence,
         time=incoming.time,
@@ -100,7 +98,12 @@ def prepare(topic: str, value: bytes | None, headers: Headers) -> tuple[str, str
     )
     try:
         body = route(incoming).SerializeToString()
-        return ROUTED, incoming.subject, body, routed_headers(incoming, telemetry.traceparent_of(span))
+        return (
+            ROUTED,
+            incoming.subject,
+            body,
+            routed_headers(incoming, telemetry.traceparent_of(span)),
+        )
     finally:
         span.end()
 

@@ -1,6 +1,7 @@
 """One command or one event, one transaction."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from google.protobuf.message import Message
 
@@ -36,9 +37,7 @@ class Handlers:
         self._database = database
         self._commands = Commands(database, store.CASES, EMITTER)
 
-    async def place_marker(
-        self, call: Call, request: reporting_pb2.PlaceMarkerRequest
-    ) -> bytes:
+    async def place_marker(self, call: Call, request: reporting_pb2.PlaceMarkerRequest) -> bytes:
         """Makes a marked case."""
         exploitation_type = translate.enum_of(request, "exploitation_type")
         return await self._commands.run(
@@ -57,9 +56,7 @@ class Handlers:
             reply=lambda case, n: reporting_pb2.PlaceMarkerResponse(case=view(case, n)),
         )
 
-    async def submit_report(
-        self, call: Call, request: reporting_pb2.SubmitReportRequest
-    ) -> bytes:
+    async def submit_report(self, call: Call, request: reporting_pb2.SubmitReportRequest) -> bytes:
         """Makes a filed case."""
         facts = _facts(request.facts)
         return await self._commands.run(
@@ -119,7 +116,7 @@ class Handlers:
     async def lapse_markers(self) -> None:
         """Ends the markers whose time is up, each in its own transaction."""
         for handle in await store.overdue_markers(self._database, datetime.now(UTC), 100):
-            await self._database.transaction(lambda connection, h=handle: _lapse(connection, h))
+            await self._database.transaction(partial(_lapse, handle=handle))
 
 
 async def _lapse(connection: Connection, handle: str) -> None:

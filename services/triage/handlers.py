@@ -13,7 +13,7 @@ from services.triage import store
 from services.triage.domain import protection, referral
 from services.triage.domain.events import Condition
 from services.triage.domain.model import Facts, Referral
-from services.triage.queue import names_of, officer_of
+from services.triage.queue import officer_of
 from shared import outbox, translate
 from shared.cloudevents import Incoming
 from shared.commands import Call, Commands, Emitter
@@ -67,7 +67,7 @@ class Handlers:
         self, call: Call, request: triage_pb2.RequestInformationRequest
     ) -> bytes:
         """Asks the company for more."""
-        topics = names_of(request, "topics")
+        topics = translate.enums_of(request, "topics")
         return await self._run(
             call,
             request,
@@ -104,8 +104,8 @@ class Handlers:
     ) -> bytes:
         """Moves the safe harbour of the case."""
         decision = translate.enum_of(request, "decision")
-        reasons = names_of(request, "reasons")
-        met = names_of(request, "conditions_met")
+        reasons = translate.enums_of(request, "reasons")
+        met = translate.enums_of(request, "conditions_met")
         conditions = tuple(
             Condition(translate.enum_of(one, "code"), one.due_date) for one in request.conditions
         )
@@ -161,7 +161,7 @@ def report_filed(state: Referral | None, incoming: Incoming, now: datetime) -> D
         referral_id=str(uuid5(_REFERRAL_IDS, incoming.id)),
         desk=event.desk,
         facts=_facts(event.facts),
-        ilo_indicators=names_of(event, "ilo_indicators"),
+        ilo_indicators=translate.enums_of(event, "ilo_indicators"),
         came_forward_at=translate.moment(event.came_forward_at),
         received_at=incoming.time,
     )
@@ -173,7 +173,7 @@ def report_amended(state: Referral | None, incoming: Incoming, now: datetime) ->
     return referral.amend(
         state,
         facts=_facts(event.facts),
-        ilo_indicators=names_of(event, "ilo_indicators"),
+        ilo_indicators=translate.enums_of(event, "ilo_indicators"),
         amendments=event.amendments,
     )
 

@@ -2,9 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import Any
-
-from google.protobuf.message import Message
 
 from harbourlight.triage.v1 import triage_pb2
 from services.triage import store
@@ -122,9 +119,3 @@ def _still_read(
     return {
         one.handle: one.etag for row, one in zip(rows, page, strict=True) if row.changed >= since
     }
-
-
-def names_of(message: Message, field: str) -> tuple[str, ...]:
-    """Domain names of the enum values that the message lists in `field`."""
-    enum: Any = message.DESCRIPTOR.fields_by_name[field].enum_type
-    return tuple(translate.enum_name(enum, number) for number in getattr(message, field))

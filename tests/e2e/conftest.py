@@ -23,7 +23,9 @@ class Network:
     stack: Stack
     data: Path
 
-    def run(self, *arguments: str, token: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, token: str = "", **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Runs `harbourlight` with these arguments."""
         environment = {
             **os.environ,

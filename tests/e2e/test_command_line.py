@@ -30,6 +30,10 @@ def _report(network: Network, case: Path, *more: str) -> Any:
     )  # fmt: skip
 
 
+def _items(items: list[str]) -> list[str]:
+    return [word for item in items for word in ("--item", item)]
+
+
 def _play(network: Network, folder: Path) -> None:
     case = folder / "case.json"
     network.json(
@@ -39,7 +43,8 @@ def _play(network: Network, folder: Path) -> None:
     assert (case.stat().st_mode & 0o777) == 0o600
     perfected = network.json(
         "marker", "perfect", "--country", "MY", "--sector", "ISIC_C", "--type", "FORCED_LABOUR",
-        "--child", "NO", "--indicator", "DEBT_BONDAGE", "--indicator", "EXPLOITATION/LOW_OR_NO_SALARY",
+        "--child", "NO", "--indicator", "DEBT_BONDAGE", "--indicator",
+        "EXPLOITATION/LOW_OR_NO_SALARY",
         "--case", str(case),
     )  # fmt: skip
     handle = perfected["case"]["handle"]
@@ -50,26 +55,27 @@ def _play(network: Network, folder: Path) -> None:
         return next((one for one in page.get("referrals", []) if one["handle"] == handle), None)
 
     referral = eventually(queued)["referral_id"]
-    assert network.json("triage", "accept", referral)["referral"]["state"] == "REFERRAL_STATE_ACCEPTED"
+    assert (
+        network.json("triage", "accept", referral)["referral"]["state"] == "REFERRAL_STATE_ACCEPTED"
+    )
     eventually(
-        lambda: network.json("case", "show", "--case", str(case))["case"]["referral_state"]
-        == "REFERRAL_STATE_ACCEPTED"
+        lambda: (
+            network.json("case", "show", "--case", str(case))["case"]["referral_state"]
+            == "REFERRAL_STATE_ACCEPTED"
+        )
     )
     items = [
-        "kind=RECRUITMENT_FEE_REPAYMENT,indicator=DEBT_BONDAGE,beneficiaries=230,amount=734000,currency=AUD,due=2099-01-01",
+        "kind=RECRUITMENT_FEE_REPAYMENT,indicator=DEBT_BONDAGE,beneficiaries=230,"
+        "amount=734000,currency=AUD,due=2099-01-01",
         "kind=BACK_WAGES,indicator=WITHHOLDING_OF_WAGES,beneficiaries=3,due=2099-01-01",
     ]
     eventually(lambda: network.run("remedy", "show", "--case", str(case)).returncode == 0)
-    plan = eventually(
-        lambda: (
-            done := network.run(
-                "remedy", "propose", "--item", items[0], "--item", items[1],
-                "--case", str(case), "--json",
-            )  # fmt: skip
-        ).returncode
-        == 0
-        and json.loads(done.stdout)
-    )
+
+    def proposed() -> Any:
+        done = network.run("remedy", "propose", *_items(items), "--case", str(case), "--json")
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    plan = eventually(proposed)
     ids = [item["item_id"] for item in plan["remedy"]["items"]]
     ngo = network.stack.mint("NGO", org="workers-first")
     network.json("remedy", "agree", handle, "--verifier", "workers-first")

@@ -53,7 +53,8 @@ def test_the_demo_holds_every_promise_although_reporting_is_killed(tmp_path: Pat
     story = json.loads((tmp_path / "data" / "story.json").read_text())
     assert len(story["cases"]) == 12
     assert {case["case"] for case in story["cases"]} == {
-        case["id"] for case in json.loads((ROOT / "examples/public_cases.json").read_text())["cases"]
+        case["id"]
+        for case in json.loads((ROOT / "examples/public_cases.json").read_text())["cases"]
     }
     assert all(story["checks"].values()), story["checks"]
     assert (tmp_path / "data" / "path.svg").read_text().startswith("<svg")

@@ -7,8 +7,6 @@ the `CaseKey` in its `CaseFile`, the others carry a token. Everything that can g
 `harbourlight.reporting.v1` and so on.
 """
 
-# ruff: noqa: E402
-
 import os
 
 # Else gRPC writes remarks of its own to standard error; it reads this when it is imported.

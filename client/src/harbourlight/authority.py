@@ -1,6 +1,6 @@
 """An officer of a desk: takes cases up, says where they stand, agrees to remedy."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from harbourlight.connection import PATIENCE, TokenCredential, new_request_id
 from harbourlight.endpoints import Endpoints
@@ -30,17 +30,14 @@ class Authority(Verifier):
         )
         return await self._connection.call(request, triage.ListQueueResponse)
 
-    async def watch_queue(
+    def watch_queue(
         self, queue_filter: triage.QueueFilter | None = None
-    ) -> AsyncIterator[triage.Referral]:
+    ) -> AsyncGenerator[triage.Referral, None]:
         """The matching referrals now, then each again after every change."""
-        seen: dict[str, str] = {}
         request = triage.WatchQueueRequest(filter=queue_filter)
-        async for answer in self._connection.watch(lambda: request, triage.WatchQueueResponse):
-            for referral in answer.referrals:
-                if seen.get(referral.referral_id) != referral.etag:
-                    seen[referral.referral_id] = referral.etag
-                    yield referral
+        return self._connection.watch_changes(
+            request, triage.WatchQueueResponse, lambda it: it.referrals, lambda one: one.referral_id
+        )
 
     async def get_referral(self, referral_id: str) -> triage.GetReferralResponse:
         """One referral."""
@@ -189,11 +186,9 @@ class Authority(Verifier):
         request = remedy.GetRemedyRequest(handle=handle)
         return await self._connection.call(request, remedy.GetRemedyResponse)
 
-    async def watch_remedy(self, handle: str) -> AsyncIterator[remedy.Remedy]:
+    def watch_remedy(self, handle: str) -> AsyncGenerator[remedy.Remedy, None]:
         """The remedy of a case now, and again after every change."""
-        seen = None
         request = remedy.WatchRemedyRequest(handle=handle)
-        async for answer in self._connection.watch(lambda: request, remedy.WatchRemedyResponse):
-            if answer.remedy.etag != seen:
-                seen = answer.remedy.etag
-                yield answer.remedy
+        return self._connection.watch_changes(
+            request, remedy.WatchRemedyResponse, lambda it: [it.remedy], lambda plan: plan.handle
+        )

@@ -105,7 +105,7 @@ class CaseFile:
 
 
 def write_private(path: Path, text: str, *, replace: bool = False) -> None:
-    """Writes a file of mode 600, all of it or nothing.
+    """Writes a file of mode 600, all of it or nothing, and on disk when this returns.
 
     Raises FileExistsError where it exists and `replace` is not set, OSError where it fails.
     """
@@ -121,3 +121,9 @@ def write_private(path: Path, text: str, *, replace: bool = False) -> None:
             os.link(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)
+    if os.name == "posix":
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

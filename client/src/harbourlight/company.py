@@ -1,6 +1,7 @@
 """A company that came forward, as the holder of one case."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 
 from harbourlight.connection import PATIENCE, CaseCredential, new_request_id
 from harbourlight.endpoints import Endpoints
@@ -83,14 +84,12 @@ class Company(Party):
         request = reporting.GetCaseRequest(handle=self.handle)
         return await self._connection.call(request, reporting.GetCaseResponse)
 
-    async def watch_case(self) -> AsyncIterator[reporting.Case]:
+    def watch_case(self) -> AsyncGenerator[reporting.Case, None]:
         """The case now, and again after every change."""
-        seen = None
         request = reporting.WatchCaseRequest(handle=self.handle)
-        async for answer in self._connection.watch(lambda: request, reporting.WatchCaseResponse):
-            if answer.case.etag != seen:
-                seen = answer.case.etag
-                yield answer.case
+        return self._connection.watch_changes(
+            request, reporting.WatchCaseResponse, lambda it: [it.case], lambda case: case.handle
+        )
 
     async def list_notices(
         self, *, page_size: int = 0, page_token: str = ""
@@ -101,17 +100,21 @@ class Company(Party):
         )
         return await self._connection.call(request, notification.ListNoticesResponse)
 
-    async def watch_notices(self, *, after_number: int = 0) -> AsyncIterator[notification.Notice]:
+    async def watch_notices(
+        self, *, after_number: int = 0
+    ) -> AsyncGenerator[notification.Notice, None]:
         """The notices after a number, each once, then each new one."""
         last = after_number
 
         def request() -> notification.WatchNoticesRequest:
             return notification.WatchNoticesRequest(handle=self.handle, after_number=last)
 
-        async for answer in self._connection.watch(request, notification.WatchNoticesResponse):
-            for notice in answer.notices:
-                last = notice.number
-                yield notice
+        watch = self._connection.watch(request, notification.WatchNoticesResponse)
+        async with aclosing(watch) as answers:
+            async for answer in answers:
+                for notice in answer.notices:
+                    last = notice.number
+                    yield notice
 
     async def propose_plan(
         self,
@@ -149,11 +152,9 @@ class Company(Party):
         request = remedy.GetRemedyRequest(handle=self.handle)
         return await self._connection.call(request, remedy.GetRemedyResponse)
 
-    async def watch_remedy(self) -> AsyncIterator[remedy.Remedy]:
+    def watch_remedy(self) -> AsyncGenerator[remedy.Remedy, None]:
         """The remedy now, and again after every change."""
-        seen = None
         request = remedy.WatchRemedyRequest(handle=self.handle)
-        async for answer in self._connection.watch(lambda: request, remedy.WatchRemedyResponse):
-            if answer.remedy.etag != seen:
-                seen = answer.remedy.etag
-                yield answer.remedy
+        return self._connection.watch_changes(
+            request, remedy.WatchRemedyResponse, lambda it: [it.remedy], lambda plan: plan.handle
+        )

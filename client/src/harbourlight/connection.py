@@ -9,7 +9,8 @@ import math
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol, TypeVar
@@ -23,6 +24,7 @@ from harbourlight.errors import Error, Exhausted, Unavailable, from_rpc
 from harbourlight.signing import CaseKey
 
 R = TypeVar("R", bound=Message)
+S = TypeVar("S", bound="Versioned")
 Metadata = tuple[tuple[str, str], ...]
 
 PATIENCE = 30.0
@@ -43,6 +45,12 @@ _OPTIONS = (
 )
 # A proxy that the environment names is for other machines.
 _LOCAL_OPTIONS = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
+
+
+class Versioned(Protocol):
+    """A message that says, by its etag, whether it has changed."""
+
+    etag: str
 
 
 class Credential(Protocol):
@@ -151,7 +159,7 @@ class Connection:
         channels, self._channels = self._channels, {}
         self._callables.clear()
         for channel in channels.values():
-            await channel.close()
+            await channel.close(None)
 
     async def call(self, request: Message, response: type[R]) -> R:
         """The answer to one request, tried again while the service is away.
@@ -171,7 +179,9 @@ class Connection:
             except grpc.aio.AioRpcError as error:
                 await patience.wait(self._failure(error, service))
 
-    async def watch(self, request: Callable[[], Message], response: type[R]) -> AsyncIterator[R]:
+    async def watch(
+        self, request: Callable[[], Message], response: type[R]
+    ) -> AsyncGenerator[R, None]:
         """The responses of a stream without end.
 
         While the service is away, and where it ends the stream, the stream is opened again with
@@ -199,12 +209,28 @@ class Connection:
                 patience.answered()
             await patience.wait(failure)
 
+    async def watch_changes(
+        self,
+        request: Message,
+        response: type[R],
+        found: Callable[[R], Iterable[S]],
+        identity: Callable[[S], str],
+    ) -> AsyncGenerator[S, None]:
+        """What a stream's responses hold, one by one, without what comes again unchanged."""
+        etags: dict[str, str] = {}
+        async with aclosing(self.watch(lambda: request, response)) as answers:
+            async for answer in answers:
+                for one in found(answer):
+                    if etags.get(identity(one)) != one.etag:
+                        etags[identity(one)] = one.etag
+                        yield one
+
     def _callable(self, service: str, path: str, *, stream: bool) -> Any:
         """The bytes-in, bytes-out callable of a method."""
         if path not in self._callables:
             channel = self._channel(service)
             open_call = channel.unary_stream if stream else channel.unary_unary
-            self._callables[path] = open_call(path)
+            self._callables[path] = open_call(path, None, None)
         return self._callables[path]
 
     def _channel(self, service: str) -> grpc.aio.Channel:

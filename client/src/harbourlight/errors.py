@@ -143,6 +143,6 @@ def from_rpc(error: grpc.aio.AioRpcError, service: str) -> Error:
 
 def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status:
     try:
-        return rpc_status.from_call(error) or status_pb2.Status()  # type: ignore[arg-type]
+        return rpc_status.from_call(error) or status_pb2.Status()
     except (ValueError, DecodeError):
         return status_pb2.Status()

@@ -55,12 +55,14 @@ def _currency(value: str) -> str | None:
 
 
 def _date(value: str) -> str | None:
+    problem = f"{value!r} is not a calendar date written YYYY-MM-DD"
+    if len(value) != len("YYYY-MM-DD"):
+        return problem
     try:
-        if len(value) == 10 and date.fromisoformat(value):
-            return None
+        date.fromisoformat(value)
     except ValueError:
-        pass
-    return f"{value!r} is not a calendar date written YYYY-MM-DD"
+        return problem
+    return None
 
 
 def _past_date(value: str) -> str | None:

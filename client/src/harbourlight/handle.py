@@ -29,7 +29,7 @@ def problem(text: str) -> str | None:
     number = 0
     for digit in digits:
         if digit not in _VALUES:
-            return f"{digit!r} does not occur in a handle (Crockford base32: 0-9, A-Z without I, L, O, U)"
+            return f"{digit!r} does not occur in a handle (0-9 and A-Z without I, L, O, U do)"
         number = number << 5 | _VALUES[digit]
     if _CHECK_SYMBOLS[number % 37] != symbol:
         return "the check symbol does not match: a character is mistyped or two are swapped"

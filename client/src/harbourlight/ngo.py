@@ -1,6 +1,7 @@
 """An organisation that follows remedy and verifies what it was named for."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 
 from harbourlight.connection import PATIENCE, TokenCredential
 from harbourlight.endpoints import Endpoints
@@ -18,7 +19,7 @@ class Ngo(Verifier):
 
     async def subscribe_remedy(
         self, feed_filter: notification.FeedFilter | None = None, *, resume_token: str = ""
-    ) -> AsyncIterator[notification.SubscribeRemedyResponse]:
+    ) -> AsyncGenerator[notification.SubscribeRemedyResponse, None]:
         """The remedy feed in batches, each event once and in order.
 
         A batch's `resume_token` stands behind its last event: keep it once the batch has been
@@ -30,9 +31,11 @@ class Ngo(Verifier):
         def request() -> notification.SubscribeRemedyRequest:
             return notification.SubscribeRemedyRequest(filter=feed_filter, resume_token=last)
 
-        async for batch in self._connection.watch(request, notification.SubscribeRemedyResponse):
-            last = batch.resume_token
-            yield batch
+        watch = self._connection.watch(request, notification.SubscribeRemedyResponse)
+        async with aclosing(watch) as batches:
+            async for batch in batches:
+                last = batch.resume_token
+                yield batch
 
     async def list_assignments(
         self,

@@ -110,7 +110,8 @@ def verify_call(
     """
     missing = [name for name in (KEY, TIME, NONCE, SIGNATURE) if name not in metadata]
     if missing:
-        raise BadSignature(f"a company signs each call with its case key; missing: {', '.join(missing)}")
+        names = ", ".join(missing)
+        raise BadSignature(f"a company signs each call with its case key; missing: {names}")
     public_key = _decode(KEY, metadata[KEY], 32)
     nonce = metadata[NONCE]
     _decode(NONCE, nonce, 16)

@@ -8,8 +8,9 @@ They run the async ones on one event loop in a thread of its own, so there is on
 
 import asyncio
 import functools
+import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
@@ -21,8 +22,6 @@ from harbourlight.signing import CaseKey
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_END = object()
 
 
 @functools.cache
@@ -51,18 +50,18 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def _iterate(generator: AsyncIterator[T]) -> Iterator[T]:
-    async def step() -> Any:
-        return await anext(generator, _END)
-
-    async def close() -> None:
-        await generator.aclose()  # type: ignore[attr-defined]
+def _iterate(generator: AsyncGenerator[T, None]) -> Generator[T, None, None]:
+    async def step() -> T:
+        return await anext(generator)
 
     try:
-        while (item := _run(step())) is not _END:
-            yield item
+        # A watch has no end of its own: what ends it is an error or who iterates.
+        while True:
+            yield _run(step())
     finally:
-        _run(close())
+        # When Python ends, the loop's thread stands still and nothing would come back from it.
+        if not sys.is_finalizing():
+            _run(generator.aclose())
 
 
 class _Blocking:
@@ -105,13 +104,15 @@ class _Method(Generic[P, T]):
 class _Watch(Generic[P, T]):
     """An async generator method as a plain one."""
 
-    def __init__(self, method: Callable[Concatenate[Any, P], AsyncIterator[T]]) -> None:
+    def __init__(self, method: Callable[Concatenate[Any, P], AsyncGenerator[T, None]]) -> None:
         self._method = method
         self.__doc__ = method.__doc__
 
-    def __get__(self, instance: _Blocking, owner: type[_Blocking]) -> Callable[P, Iterator[T]]:
+    def __get__(
+        self, instance: _Blocking, owner: type[_Blocking]
+    ) -> Callable[P, Generator[T, None, None]]:
         @functools.wraps(self._method)
-        def iterate(*arguments: P.args, **keywords: P.kwargs) -> Iterator[T]:
+        def iterate(*arguments: P.args, **keywords: P.kwargs) -> Generator[T, None, None]:
             return _iterate(self._method(instance._party, *arguments, **keywords))
 
         return iterate

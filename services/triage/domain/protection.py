@@ -44,11 +44,9 @@ def decide(
     if faults:
         raise invalid(faults)
     expect(known, (*ACTIVE, ReferralState.COMPLETED), "decide on protection")
-    if target not in _NEXT[known.protection_state]:
-        raise wrong_state(
-            "the protection", known.protection_state, f"make it {target}",
-            _NEXT[known.protection_state],
-        )  # fmt: skip
+    stands, allowed = known.protection_state, _NEXT[known.protection_state]
+    if target not in allowed:
+        raise wrong_state("the protection", stands, f"make it {target}", allowed)
     if target in _WITH_REASONS:
         return _decided(known, target, reasons, known.conditions)
     if faults := [*_condition_faults(known.conditions, conditions, conditions_met)]:
@@ -64,7 +62,7 @@ def decide(
             "make it FINAL",
             ("FINAL with those in conditions_met", _S.CONDITIONAL, _S.REVOKED),
         )
-    if target == known.protection_state and all_of_them == known.conditions:
+    if target == stands and all_of_them == known.conditions:
         return Decision(known)
     return _decided(known, target, (), all_of_them)
 

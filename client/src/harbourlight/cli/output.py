@@ -19,20 +19,19 @@ def show(message: M, table: Callable[[M], RenderableType], *, as_json: bool) -> 
     """One result: the message as JSON, or the table made of it."""
     if as_json:
         typer.echo(_json(message, indent=1))
-    else:
-        _console().print(table(message))
+        return
+    # No line is broken here, so that what is copied from it is whole.
+    console = Console(markup=False, highlight=False, emoji=False, width=10_000)
+    with console.capture() as text:
+        console.print(table(message))
+    for row in text.get().splitlines():
+        typer.echo(row.rstrip())
 
 
 def line(message: M, text: Callable[[M], str], *, as_json: bool) -> None:
     """One element of a stream, on one line and at once."""
     typer.echo(_json(message, indent=None) if as_json else text(message))
     sys.stdout.flush()
-
-
-def _console() -> Console:
-    # Where no person looks at it, no line is broken and nothing cut.
-    width = None if sys.stdout.isatty() else 10_000
-    return Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 def _json(message: Message, *, indent: int | None) -> str:
