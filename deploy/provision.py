@@ -32,8 +32,8 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from deploy import topology
 from deploy.topology import Grant, Topic
+from shared.kafka import MECHANISM
 
-MECHANISM = "SCRAM-SHA-512"
 # Any number, as long as it is always this one.
 _LOCK = 0x4861726C
 

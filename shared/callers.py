@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 AUDIENCE = "harbourlight"
 EVERYTHING = "*"
 _CACHED_TOKENS = 4096
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 """How soon a key that was added or withdrawn counts."""
 
 
@@ -100,7 +100,7 @@ class Callers:
 
     def _look_for_keys(self) -> None:
         """Takes a changed key file up; one that cannot be read leaves the keys as they were."""
-        if self._jwks is None or time.monotonic() - self._looked_at < _LOOK_SECONDS:
+        if self._jwks is None or time.monotonic() - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = time.monotonic()
         try:

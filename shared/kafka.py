@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
@@ -12,7 +13,10 @@ from kafka.errors import KafkaError
 from shared.cloudevents import Headers
 from shared.settings import Settings
 
-__all__ = ["ConsumerRebalanceListener", "Kafka", "KafkaError", "Producer", "Record"]
+__all__ = ["MECHANISM", "ConsumerRebalanceListener", "Kafka", "KafkaError", "Producer", "Record"]
+
+MECHANISM = "SCRAM-SHA-512"
+"""Of SCRAM's two, the one that Kafka's operator on Kubernetes makes users for."""
 
 _ABORT_SECONDS = 5
 
@@ -79,6 +83,7 @@ class Kafka:
         username: str = "",
         password: str = "",
         *,
+        ca: Path | None = None,
         prefix: str = "",
         instance: str = "1",
     ) -> None:
@@ -87,8 +92,9 @@ class Kafka:
         self._options: dict[str, Any] = {"bootstrap_servers": servers.split(",")}
         if username:
             self._options |= {
-                "security_protocol": "SASL_PLAINTEXT",
-                "sasl_mechanism": "SCRAM-SHA-256",
+                "security_protocol": "SASL_SSL" if ca else "SASL_PLAINTEXT",
+                "ssl_cafile": str(ca) if ca else None,
+                "sasl_mechanism": MECHANISM,
                 "sasl_plain_username": username,
                 "sasl_plain_password": password,
             }
@@ -100,6 +106,7 @@ class Kafka:
             settings.kafka,
             settings.kafka_username,
             settings.kafka_password,
+            ca=settings.kafka_ca,
             prefix=settings.topic_prefix,
             instance=settings.instance,
         )

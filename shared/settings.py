@@ -19,8 +19,10 @@ class Settings:
     kafka: str
     """Bootstrap servers, host:port, comma-separated."""
     kafka_username: str
-    """Kafka principal (SCRAM-SHA-256); empty where the broker asks for none."""
+    """Kafka principal (SCRAM-SHA-512); empty where the broker asks for none."""
     kafka_password: str
+    kafka_ca: Path | None
+    """File with the authority that signs the brokers' certificates; None speaks without TLS."""
     listen: str
     """host:port of the gRPC server; port 0 takes a free one."""
     jwks: Path | None
@@ -67,6 +69,7 @@ class Settings:
             kafka=required("KAFKA", "the bootstrap servers, host:port"),
             kafka_username=environment.get("HARBOURLIGHT_KAFKA_USERNAME", ""),
             kafka_password=environment.get("HARBOURLIGHT_KAFKA_PASSWORD", ""),
+            kafka_ca=path("KAFKA_CA"),
             listen=environment.get("HARBOURLIGHT_LISTEN", "127.0.0.1:0"),
             jwks=path("JWKS"),
             origin=environment.get("HARBOURLIGHT_ORIGIN", "harbourlight.local"),

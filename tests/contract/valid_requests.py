@@ -1,0 +1,53 @@
+"""One valid request of every method."""
+
+import uuid
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+
+from shared import contract
+
+_FACTS = {
+    "country": "MY",
+    "sector": "ISIC_C",
+    "exploitation_type": 1,
+    "child_involved": 3,
+    "indicators": ["DEBT_BONDAGE"],
+}
+_ITEM = {"kind": 1, "indicator": 9, "beneficiaries": 40, "due_date": "2027-01-31"}
+_ID = str(uuid.UUID(int=7, version=4))
+# What a request needs beside request_id, handle, referral_id and item_id.
+_MORE: dict[str, dict[str, Any]] = {
+    "reporting.v1.PlaceMarkerRequest": {
+        "country": "MY",
+        "sector": "ISIC_C",
+        "exploitation_type": 1,
+    },
+    "reporting.v1.PerfectMarkerRequest": {"facts": _FACTS},
+    "reporting.v1.SubmitReportRequest": {"facts": _FACTS},
+    "reporting.v1.AmendReportRequest": {"facts": _FACTS},
+    "reporting.v1.WithdrawReportRequest": {"reason": 1},
+    "triage.v1.RejectReferralRequest": {"reason": 1},
+    "triage.v1.RequestInformationRequest": {"topics": [1]},
+    "triage.v1.RecordProgressRequest": {"state": 4},
+    "triage.v1.CompleteReferralRequest": {"outcome": 1},
+    "triage.v1.DecideProtectionRequest": {"decision": 2},
+    "remedy.v1.ProposePlanRequest": {"items": [_ITEM]},
+    "remedy.v1.RecordProgressRequest": {"state": 3},
+    "remedy.v1.VerifyItemRequest": {"method": 1},
+    "remedy.v1.DisputeItemRequest": {"reason": 1},
+    "remedy.v1.CancelItemRequest": {"reason": 1},
+}
+
+
+def valid_request(method: MethodDescriptor, handle: str) -> Message:
+    """A request that passes every check; about the case with this handle where it names one."""
+    names = method.input_type.fields_by_name
+    filled = {
+        name: handle if name == "handle" else _ID
+        for name in ("request_id", "handle", "referral_id", "item_id")
+        if name in names
+    }
+    more = _MORE.get(method.input_type.full_name.removeprefix("harbourlight."), {})
+    return contract.message_class(method.input_type)(**filled, **more)
