@@ -24,6 +24,10 @@ ATTEMPTS = 5
 """How often a failing event is tried before it is poison."""
 
 
+Bad = tuple[str, bytes, Headers, str]
+"""An undecodable record: topic, value, headers, and what is wrong with it."""
+
+
 class Reactor(Protocol):
     """Handles a batch's events within its transaction."""
 
@@ -45,14 +49,17 @@ class Settled:
     held: list[Held] = field(default_factory=list)
 
 
-def settle(lines: dict[str, Line], reactor: Reactor) -> Settled:
+def settle(
+    lines: dict[str, Line], reactor: Reactor, *, without: frozenset[str] | None = None
+) -> Settled:
     """Handles what one subject's lines hold, as far as it goes; moves the marks.
 
     A handled event may be the prerequisite of one on another line, so it goes round until
-    nothing moves.
+    nothing moves. Where `without` is given, it is one event that is handled, or fails, and none
+    of these streams.
     """
     settled = Settled()
-    stopped: set[str] = set()
+    stopped = set(without or ())
     moved = True
     while moved:
         moved = False
@@ -71,13 +78,15 @@ def settle(lines: dict[str, Line], reactor: Reactor) -> Settled:
                     held.attempts += 1
                     held.reason = "failed" if held.attempts < ATTEMPTS else "poison"
                     held.error = f"{type(error).__name__}: {error}"
-                    stopped.add(stream)
+                    stopped.update(lines if without is not None else [stream])
                     log.warning("event %s failed: %s", held.incoming.id, held.error)
                 else:
                     line.mark += 1
                     settled.handled.append(held.incoming)
                     del line.waiting[line.mark]
                     moved = True
+                    if without is not None:
+                        stopped.update(lines)
     for line in lines.values():
         for sequence, held in line.waiting.items():
             if sequence != line.mark + 1:
@@ -102,64 +111,89 @@ class Inbox:
         Returns the events that took effect. Undecodable records go to the dead-letter topic.
         """
         good: list[Incoming] = []
-        bad: list[tuple[str, bytes, Headers, str]] = []
+        bad: list[Bad] = []
         for topic, value, headers in records:
             try:
                 good.append(cloudevents.decode(topic, value, headers))
             except cloudevents.Undecodable as error:
                 bad.append((topic, value or b"", headers, str(error)))
-        try:
-            return await self._database.transaction(
-                lambda connection: self._take(connection, good, bad, reactor)
-            )
-        except RETRYABLE:
-            raise
-        except Exception as error:
-            log.warning("batch failed (%s): taking it in one event at a time", error)
-        handled: list[Incoming] = []
-        if bad:
-            await self._database.transaction(lambda c: self._take(c, [], bad, reactor))
-        for one in good:
-            handled += await self._take_alone(one, reactor)
-        return handled
+        return await self._take_all(good, bad, reactor, {one.subject for one in good})
 
     async def retry(self, reactor: Reactor, *, most: int = 200) -> list[Incoming]:
         """Tries parked events whose time has come."""
         subjects = await self._tables.due(self._database, most)
-        if not subjects:
-            return []
-        return await self._database.transaction(
-            lambda connection: self._take(connection, [], [], reactor, subjects)
-        )
+        return await self._take_all([], [], reactor, subjects) if subjects else []
 
-    async def _take_alone(self, one: Incoming, reactor: Reactor) -> list[Incoming]:
+    async def _take_all(
+        self, good: Sequence[Incoming], bad: Sequence[Bad], reactor: Reactor, subjects: set[str]
+    ) -> list[Incoming]:
         try:
-            return await self._database.transaction(
-                lambda connection: self._take(connection, [one], [], reactor)
-            )
+            return await self._transact(good, bad, reactor, subjects)
         except RETRYABLE:
             raise
         except Exception as error:
-            failure = f"{type(error).__name__}: {error}"
+            log.warning("batch failed (%s): taking it in one event at a time", error)
+        await self._transact([], bad, reactor, set())
+        handled: list[Incoming] = []
+        for subject in sorted(subjects):
+            own = [one for one in good if one.subject == subject]
+            handled += await self._take_apart(own, reactor, subject)
+        return handled
+
+    async def _take_apart(
+        self, good: Sequence[Incoming], reactor: Reactor, subject: str
+    ) -> list[Incoming]:
+        """Handles a subject's events each in a transaction of its own.
+
+        So an event that only the transaction refuses counts as failed, and no other with it.
+        """
+        handled: list[Incoming] = []
+        without: frozenset[str] = frozenset()
+        while True:
+            watched = _Watched(reactor)
+            try:
+                taken = await self._transact(good, [], watched, {subject}, without)
+            except RETRYABLE:
+                raise
+            except Exception as error:
+                if watched.last is None:
+                    raise
+                watched.guilty, watched.failure = watched.last, error
+                await self._transact(good, [], watched, {subject}, without)
+                without |= {watched.guilty.stream}
+            else:
+                if not taken:
+                    return handled
+                handled += taken
+
+    async def _transact(
+        self,
+        good: Sequence[Incoming],
+        bad: Sequence[Bad],
+        reactor: Reactor,
+        subjects: set[str],
+        without: frozenset[str] | None = None,
+    ) -> list[Incoming]:
         return await self._database.transaction(
-            lambda connection: self._take(connection, [one], [], _Failing(failure))
+            lambda connection: self._take(connection, good, bad, reactor, subjects, without)
         )
 
     async def _take(
         self,
         connection: Connection,
         good: Sequence[Incoming],
-        bad: Sequence[tuple[str, bytes, Headers, str]],
+        bad: Sequence[Bad],
         reactor: Reactor,
-        subjects: Iterable[str] = (),
+        subjects: set[str],
+        without: frozenset[str] | None,
     ) -> list[Incoming]:
         now = datetime.now(UTC)
-        everyone = sorted({*subjects, *(one.subject for one in good)})
+        everyone = sorted(subjects)
         cases, read, parked = await self._tables.read(connection, everyone, good)
         await reactor.load(connection, everyone)
         settled = Settled()
         for lines in cases.values():
-            case = settle(lines, reactor)
+            case = settle(lines, reactor, without=without)
             settled.handled += case.handled
             settled.held += case.held
         letters = self._letters(settled.held, parked, bad, now)
@@ -173,7 +207,7 @@ class Inbox:
         self,
         held: Sequence[Held],
         parked: dict[tuple[str, str, int], str],
-        bad: Sequence[tuple[str, bytes, Headers, str]],
+        bad: Sequence[Bad],
         now: datetime,
     ) -> list[tuple[str, str, bytes, Headers, datetime]]:
         letters = []
@@ -190,21 +224,22 @@ class Inbox:
         return letters
 
 
-class _Failing:
-    """Stands in for a reactor whose transaction failed, so that its event counts as failed."""
+class _Watched:
+    """A reactor that remembers which event it took last, and fails the one that is found guilty."""
 
-    def __init__(self, failure: str) -> None:
-        self._failure = failure
-
-    async def load(self, connection: Connection, subjects: Iterable[str]) -> None:
-        """Nothing to read."""
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self.load, self.save = reactor.load, reactor.save
+        self.last: Incoming | None = None
+        self.guilty: Incoming | None = None
+        self.failure = Exception()
 
     def react(self, incoming: Incoming) -> None:
-        """Fails as the transaction did."""
-        raise RuntimeError(self._failure)
-
-    async def save(self, connection: Connection) -> None:
-        """Nothing to write."""
+        """Takes the event in, or fails as its transaction did."""
+        if self.guilty is not None and incoming.id == self.guilty.id:
+            raise self.failure
+        self._reactor.react(incoming)
+        self.last = incoming
 
 
 def dead_letter_topic(topic: str, group: str) -> str:

@@ -1,6 +1,7 @@
 """The one place that knows kafka-python, pinned to one minor version."""
 
 import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from shared.cloudevents import Headers
 from shared.settings import Settings
@@ -19,6 +20,7 @@ MECHANISM = "SCRAM-SHA-512"
 """Of SCRAM's two, the one that Kafka's operator on Kubernetes makes users for."""
 
 _ABORT_SECONDS = 5
+_TOPIC_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,30 @@ class Producer:
             self._producer.close(timeout=0)
 
 
+class _Member(KafkaConsumer):  # type: ignore[misc]
+    """A consumer that does not forget a rebalance under way."""
+
+    def poll(self, **options: Any) -> dict[TopicPartition, list[Any]]:
+        """Records by partition."""
+        # Where the join outlasts a poll and new metadata was its cause, kafka-python 3.0 takes it
+        # for done at the next poll, and stays without partitions and heartbeats for ever.
+        if self._coordinator.rejoining:
+            self._coordinator.request_rejoin()
+        found: dict[TopicPartition, list[Any]] = super().poll(**options)
+        return found
+
+
+def _partitions(consumer: KafkaConsumer, topic: str) -> list[int]:
+    """The topic's partitions. Raises KafkaError where it is not to be seen."""
+    deadline = time.monotonic() + _TOPIC_SECONDS
+    # What is asked while another answer is on its way may be answered by that one, without it.
+    while not (found := consumer.partitions_for_topic(topic)):
+        if time.monotonic() > deadline:
+            raise UnknownTopicOrPartitionError(f"{topic} is not to be seen")
+        time.sleep(0.05)
+    return sorted(found)
+
+
 class Kafka:
     """Makes clients of one installation's broker as one principal."""
 
@@ -118,8 +144,11 @@ class Kafka:
     def consumer(
         self, group: str, topics: Sequence[str], listener: ConsumerRebalanceListener
     ) -> KafkaConsumer:
-        """A member of `group` (manual commits, cooperative-sticky, static membership)."""
-        consumer = KafkaConsumer(
+        """A member of `group` (manual commits, cooperative-sticky, static membership).
+
+        Blocks while it connects; raises KafkaError, also where a topic is not to be seen.
+        """
+        consumer = _Member(
             **self._options,
             group_id=self.prefix + group,
             group_instance_id=f"{self.prefix}{group}-{self._instance}",
@@ -133,7 +162,15 @@ class Kafka:
             fetch_max_wait_ms=250,
             metadata_max_age_ms=30_000,
         )
-        consumer.subscribe([self.prefix + topic for topic in topics], listener=listener)
+        names = [self.prefix + topic for topic in topics]
+        consumer.subscribe(names, listener=listener)
+        try:
+            for name in names:
+                # Who joins without knowing them is given no partition.
+                _partitions(consumer, name)
+        except KafkaError:
+            consumer.close(autocommit=False)
+            raise
         return consumer
 
     def read_to_end(self, topics: Sequence[str]) -> list[Any]:
@@ -147,7 +184,7 @@ class Kafka:
             partitions = [
                 TopicPartition(self.prefix + topic, number)
                 for topic in topics
-                for number in sorted(consumer.partitions_for_topic(self.prefix + topic) or ())
+                for number in _partitions(consumer, self.prefix + topic)
             ]
             ends = consumer.end_offsets(partitions)
             left = {one for one in partitions if ends[one] > 0}

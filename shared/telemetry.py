@@ -4,6 +4,7 @@ kafka-python has no instrumentation that sees `poll()`, so the spans are made he
 """
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -63,8 +64,26 @@ def _export_by_otlp(provider: TracerProvider) -> None:
 
 
 def _one_line(span: ReadableSpan) -> str:
-    text: str = span.to_json(indent=None)
-    return text + "\n"
+    """What a picture of the path needs; the SDK's own JSON takes ten times as long to write."""
+    context = span.get_span_context()
+    assert context is not None
+    return (
+        json.dumps(
+            {
+                "service": span.resource.attributes["service.name"],
+                "trace": f"{context.trace_id:032x}",
+                "span": f"{context.span_id:016x}",
+                "parent": f"{span.parent.span_id:016x}" if span.parent else None,
+                "name": span.name,
+                "start_ns": span.start_time,
+                "end_ns": span.end_time,
+                "attributes": dict(span.attributes or {}),
+                "links": [f"{link.context.trace_id:032x}" for link in span.links],
+            },
+            separators=(",", ":"),
+        )
+        + "\n"
+    )
 
 
 def current_traceparent() -> str | None:

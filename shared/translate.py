@@ -75,20 +75,24 @@ def moment(stamp: Timestamp) -> datetime:
     return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
 
 
-def _to_value(field: Any) -> Callable[[Any], Any]:
+def _to_value(field: Any) -> Callable[[Any], Any] | None:
+    """How a value of the field becomes the message's; None where it is the same."""
     if field.type == FieldDescriptor.TYPE_ENUM:
         enum = field.enum_type
-        return lambda name: enum_number(enum, str(name))
+        numbers = _names(enum)[1]
+        return lambda name: numbers[name] if name in numbers else enum_number(enum, str(name))
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         if field.message_type.full_name == "google.protobuf.Timestamp":
             return timestamp
         inner = contract.message_class(field.message_type)
         return lambda value: to_message(value, inner)
-    return lambda value: value
+    return None
 
 
 @cache
-def _writers(dataclass: Any, message: Any) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
+def _writers(
+    dataclass: Any, message: Any
+) -> tuple[tuple[str, Callable[[Any], Any] | None, bool], ...]:
     by_name = message.DESCRIPTOR.fields_by_name
     return tuple(
         (field.name, _to_value(by_name[field.name]), by_name[field.name].is_repeated)
@@ -105,7 +109,10 @@ def to_message(value: Any, message: type[M]) -> M:
         item = getattr(value, name)
         if item is None or item == "" or item == ():
             continue
-        filled[name] = [convert(one) for one in item] if repeated else convert(item)
+        if convert is None:
+            filled[name] = item
+        else:
+            filled[name] = [convert(one) for one in item] if repeated else convert(item)
     return message(**filled)
 
 

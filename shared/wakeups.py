@@ -52,8 +52,10 @@ class Wakeups:
 
     async def wait(self, event: "asyncio.Event", seconds: float) -> None:
         """Until `event` is set, or `seconds` have passed."""
+        # Not wait_for: on Python 3.11 it swallows a cancellation that meets the event.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
 
     async def _run(self) -> None:
         while True:
@@ -70,8 +72,7 @@ class Wakeups:
 
     async def _notify(self, connection: asyncpg.Connection) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._pending.wait(), 5)
+            await self.wait(self._pending, 5)
             if connection.is_closed():
                 raise asyncpg.InterfaceError("the connection closed")
             if self._pending.is_set():

@@ -2,10 +2,8 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
@@ -31,7 +29,6 @@ class Step:
     start: float
     """Milliseconds since the trace began."""
     end: float
-    depth: int
 
 
 def read_trace(folder: Path, case: str) -> list[Step]:
@@ -46,53 +43,31 @@ def read_trace(folder: Path, case: str) -> list[Step]:
             spans.append(json.loads(line))
     first = next(
         (
-            span["context"]["trace_id"]
-            for span in sorted(spans, key=lambda span: span["start_time"])
+            span["trace"]
+            for span in sorted(spans, key=lambda span: span["start_ns"])
             if span["attributes"].get(telemetry.CASE) == case
         ),
         None,
     )
-    own = [
-        span
-        for span in spans
-        if first in (span["context"]["trace_id"], *_linked(span)) and first is not None
-    ]
+    own = [span for span in spans if first is not None and first in (span["trace"], *span["links"])]
     if not own:
         return []
-    parents = {span["context"]["span_id"]: span.get("parent_id") for span in own}
-    begin = min(_millis(span["start_time"]) for span in own)
+    begin = min(span["start_ns"] for span in own)
     steps = [
         Step(
-            span["resource"]["attributes"]["service.name"],
+            span["service"],
             _short(span["name"]),
             span["attributes"].get(telemetry.EVENT_TYPE, "").rpartition(".")[2],
-            _millis(span["start_time"]) - begin,
-            _millis(span["end_time"]) - begin,
-            _depth(span["context"]["span_id"], parents),
+            (span["start_ns"] - begin) / 1e6,
+            (span["end_ns"] - begin) / 1e6,
         )
         for span in own
     ]
     return sorted(steps, key=lambda step: step.start)
 
 
-def _linked(span: dict[str, Any]) -> set[str]:
-    return {link["context"]["trace_id"] for link in span["links"]}
-
-
-def _millis(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp() * 1000
-
-
 def _short(name: str) -> str:
     return name.rpartition("/")[2] if "/" in name else name
-
-
-def _depth(span: str, parents: dict[str, str | None]) -> int:
-    depth = 0
-    parent = parents.get(span)
-    while parent in parents and depth < 20:
-        depth, parent = depth + 1, parents[str(parent)]
-    return depth
 
 
 def terminal(steps: list[Step]) -> list[Text]:

@@ -144,21 +144,18 @@ async def test_one_trace_leads_from_the_report_to_the_notice(
             for file in (network.data / "telemetry").glob("*.jsonl")
             for line in file.read_text().splitlines()
         ]
-        by_id = {span["context"]["span_id"]: span for span in spans}
+        by_id = {span["span"]: span for span in spans}
         traces = {
-            span["context"]["trace_id"]
+            span["trace"]
             for span in spans
             if span["attributes"].get("harbourlight.case") == handle
         }
         if len(traces) != 1:
             return set()
         return {
-            (
-                by_id[span["parent_id"]]["resource"]["attributes"]["service.name"],
-                span["resource"]["attributes"]["service.name"],
-            )
+            (by_id[span["parent"]]["service"], span["service"])
             for span in spans
-            if span["context"]["trace_id"] in traces and span["parent_id"] in by_id
+            if span["trace"] in traces and span["parent"] in by_id
         }
 
     expected = {
