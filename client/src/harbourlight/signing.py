@@ -24,6 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from harbourlight import handle
+from harbourlight.phrase import Phrase
 
 KEY = "harbourlight-key"
 TIME = "harbourlight-time"
@@ -63,24 +64,27 @@ def _signed_text(
 class CaseKey:
     """The private key that a case is held by."""
 
-    def __init__(self, private_key: Ed25519PrivateKey) -> None:
+    def __init__(self, private_key: Ed25519PrivateKey, phrase: Phrase | None = None) -> None:
         self._private_key = private_key
         self.public_bytes = private_key.public_key().public_bytes_raw()
         self.handle = handle.derive(self.public_bytes)
+        self.phrase = phrase
+        """What the key was made from and is restored from; None for one that was made without."""
 
     @classmethod
     def generate(cls) -> "CaseKey":
-        """A fresh key, and so a fresh case."""
-        return cls(Ed25519PrivateKey.generate())
+        """A fresh phrase with its key, and so a fresh case."""
+        return cls.from_phrase(Phrase.generate())
+
+    @classmethod
+    def from_phrase(cls, phrase: Phrase) -> "CaseKey":
+        """The key that this phrase stands for."""
+        return cls(Ed25519PrivateKey.from_private_bytes(phrase.derive("ed25519", 32)), phrase)
 
     @classmethod
     def from_private_bytes(cls, data: bytes) -> "CaseKey":
-        """From the 32 bytes that `private_bytes` returned."""
+        """From the 32 bytes of an Ed25519 private key, as the first case files hold them."""
         return cls(Ed25519PrivateKey.from_private_bytes(data))
-
-    def private_bytes(self) -> bytes:
-        """The secret itself; whoever holds it holds the case."""
-        return self._private_key.private_bytes_raw()
 
     def sign_call(
         self, origin: str, method: str, request: bytes, *, now: float | None = None

@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harbourlight import signing
+from harbourlight.phrase import Phrase
 from harbourlight.signing import BadSignature, CaseKey
 
 KEY = CaseKey.generate()
@@ -100,5 +101,18 @@ def test_each_signature_has_its_own_nonce_and_the_time_of_now() -> None:
     assert abs(int(first[signing.TIME]) / 1000 - time.time()) < 5
 
 
-def test_a_key_is_restored_from_its_bytes() -> None:
-    assert CaseKey.from_private_bytes(KEY.private_bytes()).handle == KEY.handle
+def test_a_key_is_restored_from_its_phrase() -> None:
+    assert KEY.phrase is not None
+    again = CaseKey.from_phrase(Phrase.parse(" ".join(KEY.phrase.words)))
+    metadata = dict(again.sign_call(ORIGIN, METHOD, b"request", now=NOW))
+    assert verify(metadata, b"request") == KEY.public_bytes
+    assert again.handle == KEY.handle
+
+
+def test_a_key_is_restored_from_the_bytes_of_a_first_case_file() -> None:
+    # RFC 8032, section 7.1, test 1.
+    secret = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+    public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    key = CaseKey.from_private_bytes(bytes.fromhex(secret))
+    assert key.public_bytes.hex() == public
+    assert key.phrase is None

@@ -1,17 +1,20 @@
 """The commands of a company: `marker`, `report` and `case`."""
 
+import json
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
-from harbourlight import sync
-from harbourlight.cli import tables
+from harbourlight import errors, sync
+from harbourlight.casefile import CaseFile, taken
+from harbourlight.cli import tables, words
 from harbourlight.cli.command import (
     DEFAULT_CASE,
     CaseOption,
     Code,
     EtagOption,
+    QuietOption,
     RequestIdOption,
     SessionOptions,
     command,
@@ -21,13 +24,14 @@ from harbourlight.cli.facts import CountryOption, FactsOptions, SectorOption, Ty
 from harbourlight.cli.output import line, show
 from harbourlight.notification.v1 import notification_pb2 as notification
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
+from harbourlight.signing import CaseKey
 from harbourlight.types.v1 import types_pb2 as types
 
 marker_app = typer.Typer(
     help="Fix the time of coming forward before the report is complete.", no_args_is_help=True
 )
 report_app = typer.Typer(help="Report what you found.", no_args_is_help=True)
-case_app = typer.Typer(help="Follow your case.", no_args_is_help=True)
+case_app = typer.Typer(help="Follow your case, and keep it.", no_args_is_help=True)
 
 
 @command(marker_app, "place")
@@ -38,12 +42,13 @@ def place(
     exploitation_type: TypeOption = None,
     case: CaseOption = DEFAULT_CASE,
     request_id: RequestIdOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Fix your time now, report in full later.
 
-    Makes the case file where there is none.
+    Makes the case file where there is none, and shows the words that restore it.
     """
-    with session.new_company(case) as company:
+    with session.new_company(case, quiet=quiet) as company:
         answer = company.place_marker(
             country=country or "",
             sector=sector or "",
@@ -75,12 +80,13 @@ def submit(
     facts: FactsOptions,
     case: CaseOption = DEFAULT_CASE,
     request_id: RequestIdOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Lodge a report at once, without a marker.
 
-    Makes the case file where there is none.
+    Makes the case file where there is none, and shows the words that restore it.
     """
-    with session.new_company(case) as company:
+    with session.new_company(case, quiet=quiet) as company:
         answer = company.submit_report(facts(types.ReportFacts()), request_id=request_id)
     show(answer, lambda it: tables.case(it.case), as_json=session.json)
 
@@ -127,6 +133,57 @@ def show_case(session: SessionOptions, case: CaseOption = DEFAULT_CASE) -> None:
     with session.company(case) as company:
         answer = company.get_case()
     show(answer, lambda it: tables.case(it.case), as_json=session.json)
+
+
+@command(case_app, "words")
+def show_words(session: SessionOptions, case: CaseOption = DEFAULT_CASE) -> None:
+    """The 12 words that restore your case, for you to write down."""
+    key = CaseFile.load(case, session.endpoints().origin).key
+    if key.phrase is None:
+        raise errors.BadFile(
+            f"{case} was made by a client that knew no words, so the file alone holds the case: "
+            "keep a copy of it in a safe place"
+        )
+    words.confirm(case)
+    if session.json:
+        typer.echo(json.dumps({"handle": key.handle, "words": key.phrase.words}))
+    else:
+        typer.echo(words.table(key.phrase.words))
+
+
+@command(case_app, "restore")
+def restore(session: SessionOptions, case: CaseOption = DEFAULT_CASE) -> None:
+    """Make the case file again, from the 12 words of your case.
+
+    Asks for the words, or reads them from what is piped in.
+    """
+    endpoints = session.endpoints()
+    if case.exists():
+        raise taken(case)
+    phrase = words.ask()
+    key = CaseKey.from_phrase(phrase)
+    answer = None
+    try:
+        with sync.Company(endpoints, key, patience=session.patience) as company:
+            answer = company.get_case()
+    except errors.NotFound as error:
+        raise errors.NotFound(
+            f"these words are valid, but {endpoints.origin} knows no case {key.handle}, so "
+            f"{case} was not made: compare each word with what you wrote down, and check that this "
+            "is the installation you reported to",
+            code=error.code,
+            reason=error.reason,
+        ) from None
+    except errors.Unavailable as error:
+        typer.echo(
+            f"{error}. Until then it is not certain that the case is known there: "
+            f"harbourlight case show --case {case}",
+            err=True,
+        )
+    CaseFile.create(case, endpoints.origin, phrase)
+    typer.echo(f"{case} holds the key of case {key.handle} again.", err=True)
+    if answer:
+        show(answer, lambda it: tables.case(it.case), as_json=session.json)
 
 
 @command(case_app, "watch")

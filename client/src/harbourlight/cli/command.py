@@ -14,8 +14,10 @@ from google.protobuf.descriptor import EnumDescriptor
 
 from harbourlight import enums, errors, sync
 from harbourlight.casefile import CaseFile
+from harbourlight.cli import words
 from harbourlight.connection import PATIENCE
 from harbourlight.endpoints import Endpoints, read_token
+from harbourlight.phrase import Phrase
 
 _EXIT_CODES: dict[type[errors.Error], int] = {
     errors.BadFile: 2,
@@ -59,15 +61,16 @@ class Session:
         key = CaseFile.load(case_file, endpoints.origin).key
         return sync.Company(endpoints, key, patience=self.patience)
 
-    def new_company(self, case_file: Path) -> sync.Company:
-        """The holder of a case that starts now; its case file is made where there is none."""
+    def new_company(self, case_file: Path, *, quiet: bool) -> sync.Company:
+        """The holder of a case that starts now; its case file is made where there is none.
+
+        Says what the file is and which words restore it, unless `quiet`.
+        """
         if not case_file.exists():
-            case = CaseFile.create(case_file, self.endpoints().origin)
-            typer.echo(
-                f"{case_file} now holds the key of case {case.handle}. There is no account and no "
-                "other copy: whoever holds this file holds the case, so keep it safe and private.",
-                err=True,
-            )
+            phrase = Phrase.generate()
+            case = CaseFile.create(case_file, self.endpoints().origin, phrase)
+            if not quiet:
+                words.announce(case, phrase)
         return self.company(case_file)
 
     def authority(self) -> sync.Authority:
@@ -203,6 +206,9 @@ def enum_option(enum: EnumDescriptor, *flags: str, about: str) -> Any:
 CaseOption = Annotated[
     Path,
     typer.Option("--case", envvar="HARBOURLIGHT_CASE", help="Case file, which holds the case key."),
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", help="Say nothing of a new case file, nor show its words.")
 ]
 EtagOption = Annotated[
     str, typer.Option("--etag", help="Refuse if the current etag is another; empty takes any.")
