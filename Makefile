@@ -46,18 +46,23 @@ check: setup ## formatting, lint, types, import rules, protos
 	$(VENV)/ruff check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
+	$(VENV)/python -m pip check
 	$(VENV)/buf lint
-	@tag=$$(git describe --tags --abbrev=0 2>/dev/null) || tag=; \
-	if [ -n "$$tag" ]; then set -x; $(VENV)/buf breaking --against ".git#tag=$$tag"; fi
+	@# Against the last release; its imports are today's, because they are not in git.
+	@tag=$$(git describe --tags --abbrev=0 2>/dev/null) || exit 0; set -ex; \
+	rm -rf .harbourlight/released; mkdir -p .harbourlight/released/.harbourlight; \
+	git archive "$$tag" protos buf.yaml | tar -x -C .harbourlight/released; \
+	cp -R .harbourlight/vendor .harbourlight/released/.harbourlight/; \
+	$(VENV)/buf breaking --against .harbourlight/released
 
 # The tool that resolves versions is needed here alone, so it is not part of the environment.
 UV := .harbourlight/uv/bin/uv
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(UV) --system-certs pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate pyproject.toml client/pyproject.toml
 
 lock: setup ## newest allowed versions of packages and jars, with their hashes
 	@$(VENV)/python -m pip install --quiet --disable-pip-version-check \
-		--target .harbourlight/uv --upgrade uv
+		--target .harbourlight/uv --upgrade uv==0.13.9
 	$(COMPILE) --upgrade --group pyproject.toml:dev -o requirements/dev.lock
 	$(COMPILE) -c requirements/dev.lock -o requirements/run.lock
 	$(VENV)/python -m deploy.embedded.jars --lock

@@ -22,6 +22,8 @@ def main() -> int:
     up.add_argument("--fresh", action="store_true", help="empty the data folder first")
     options = parser.parse_args()
     code = run(lambda: _up(options.data, options.fresh))
+    if code != 1:
+        print("stopped")
     return 0 if code > 128 else code
 
 

@@ -37,12 +37,19 @@ class SetupError(Exception):
 
 def main() -> None:
     """Command line: sets the checkout up, or does nothing within a fraction of a second."""
-    HOME.mkdir(exist_ok=True)
+    # Ended by `kill`, it still ends what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _alone():
-            _set_up()
+        HOME.mkdir(exist_ok=True)
+        with _alone() as lock:
+            _set_up(_Runner(lock))
     except SetupError as error:
         sys.exit(f"error: {error}")
+    except PermissionError as error:
+        sys.exit(
+            f"error: {error.filename} belongs to another user, who set this checkout up before: "
+            f"remove {HOME} as that user, or use a checkout of your own"
+        )
     except KeyboardInterrupt:
         sys.exit("\nstopped; the next run goes on from here")
 

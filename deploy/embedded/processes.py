@@ -3,24 +3,17 @@
 import asyncio
 import contextlib
 import functools
-import json
 import logging
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import psutil
-
-from deploy.embedded.folder import Folder
 
 log = logging.getLogger(__name__)
 
-_RECORD = "processes.json"
 _BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 # A process that lived this long had started well, so its next end is the first one again.
 _STEADY_SECONDS = 10.0
@@ -165,7 +158,7 @@ class Child:
             steady = time.monotonic() - self._spawned_at > _STEADY_SECONDS
             failures = 1 if steady else failures + 1
             pause = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS)) - 1]
-            log.warning("%s ended (exit code %s)", self.program.name, code)
+            log.warning("%s ended (exit code %s) and is started again", self.program.name, code)
             await asyncio.sleep(pause)
             await self._spawn()
 
@@ -207,56 +200,6 @@ async def run_once(
             f"{name} failed with exit code {code}. Its last words:\n{last_lines(log)}\n"
             f"The rest is in {log}"
         )
-
-
-def save_record(folder: Folder, children: Iterable[Child]) -> None:
-    """Notes what runs now, for a next run to clean up if this one is killed."""
-    rows = []
-    for child in children:
-        with contextlib.suppress(psutil.Error):
-            if child.pid is not None:
-                rows.append(
-                    {
-                        "pid": child.pid,
-                        "started": psutil.Process(child.pid).create_time(),
-                        "argv": list(child.program.argv),
-                        "signal": int(child.program.stop_signal),
-                    }
-                )
-    folder.write(_RECORD, json.dumps(rows, indent=2))
-
-
-def clean_up(folder: Folder) -> int:
-    """Stops what an earlier run left behind in this folder; how many processes that was.
-
-    Only a process that was provably started by that run is touched: same id, same start time,
-    same command.
-    """
-    path = folder.path / _RECORD
-    rows = json.loads(path.read_text()) if path.exists() else []
-    found = [(process, row["signal"]) for row in rows if (process := _same_process(row))]
-    for process, number in found:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
-    _, stubborn = psutil.wait_procs([process for process, _ in found], timeout=10)
-    for process in stubborn:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(stubborn, timeout=10)
-    path.unlink(missing_ok=True)
-    return len(found)
-
-
-def _same_process(row: dict[str, Any]) -> psutil.Process | None:
-    try:
-        process, argv = psutil.Process(row["pid"]), row["argv"]
-        # The clock that start times are told by may have been set meanwhile, by a little.
-        same_start = abs(process.create_time() - row["started"]) < 2
-        # The launcher in front of the command is gone once it has done its work.
-        same = same_start and process.cmdline()[-len(argv) :] == argv
-    except psutil.Error:
-        return None
-    return process if same else None
 
 
 @functools.cache

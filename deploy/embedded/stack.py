@@ -11,14 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
 from deploy import topology
 from deploy.embedded import kafka, postgres
 from deploy.embedded.bootstrap import ROOT
 from deploy.embedded.folder import Folder, write_private
-from deploy.embedded.processes import Child, Program, clean_up, save_record
+from deploy.embedded.health import is_serving
+from deploy.embedded.leftovers import clean_up, save_record
+from deploy.embedded.processes import Child, Program
 from deploy.embedded.tokens import ISSUER, ROLES, TokenKey
 
 DATABASE = "harbourlight"
@@ -172,6 +171,9 @@ class Stack:
     async def _start(self) -> None:
         if left := await asyncio.to_thread(clean_up, self._folder):
             self._say(f"stopped {left} processes that an earlier run had left behind")
+        if self._publish:
+            # From a run that was killed: who waits for it must not find that one's.
+            self._publish.unlink(missing_ok=True)
         if self._fresh:
             self._folder.clear()
         self._keep_previous_logs()
@@ -221,7 +223,7 @@ class Stack:
         address = self._address(process.name) if process.serves else ""
 
         async def serves() -> bool:
-            return await _is_serving(address)
+            return await is_serving(address)
 
         async def has_settled() -> bool:
             return self.processes[process.name].age > _SETTLED_SECONDS
@@ -288,16 +290,3 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
                 group.create_task(one)
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-
-
-async def _is_serving(address: str) -> bool:
-    """Whether a gRPC server says that it serves."""
-    # Proxies are for other machines.
-    options = [("grpc.enable_http_proxy", 0)]
-    async with grpc.aio.insecure_channel(address, options=options) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        try:
-            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
-        except grpc.aio.AioRpcError:
-            return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
