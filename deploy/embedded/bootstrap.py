@@ -18,6 +18,8 @@ import fcntl
 import hashlib
 import os
 import re
+import runpy
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +30,9 @@ HOME = ROOT / ".harbourlight"
 VENV = HOME / "venv"
 PYTHON = VENV / "bin" / "python"
 JARS = HOME / "kafka"
+CLIENT = ROOT / "client"
 LOCK = ROOT / "requirements" / "dev.lock"
+CODEGEN = CLIENT / "codegen.py"
 
 
 class SetupError(Exception):
@@ -41,8 +45,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         HOME.mkdir(exist_ok=True)
-        with _alone() as lock:
-            _set_up(_Runner(lock))
+        with _alone():
+            _set_up()
     except SetupError as error:
         sys.exit(f"error: {error}")
     except PermissionError as error:
@@ -55,17 +59,16 @@ def main() -> None:
 
 
 def _set_up() -> None:
-    client = ROOT / "client"
-    here = f"{ROOT}\n{sys.version}\n"
     # A virtual environment knows its own path and interpreter, so a moved checkout makes it anew.
-    _step("virtual environment", here, _make_venv)
-    packages = here + _hash(LOCK)
-    _step("packages", packages, _install_packages)
-    code = [*sorted((ROOT / "protos").rglob("*.proto")), *client.glob("*.py")]
-    _step("contract code", _hash(*code, client / "pyproject.toml"), _generate)
-    built_from = (client / "pyproject.toml", client / "hatch_build.py")
-    _step("command line", packages + _hash(*built_from), _install_client)
-    _step("Kafka", _hash(ROOT / "deploy" / "embedded" / "jars.lock"), _fetch_jars)
+    here = f"{ROOT}\n{sys.version}\n"
+    _step("virtual environment", VENV, here, _make_venv)
+    _step("packages", VENV, _hash(LOCK), _install_packages)
+    # It knows by itself, and asking takes nothing that is not here yet.
+    if not runpy.run_path(str(CODEGEN))["is_current"]():
+        _do("contract code", _generate)
+    built_from = (CLIENT / "pyproject.toml", CLIENT / "hatch_build.py")
+    _step("command line", VENV, _hash(*built_from), _install_client)
+    _step("Kafka", JARS, _hash(ROOT / "deploy" / "embedded" / "jars.lock"), _fetch_jars)
 
 
 @contextlib.contextmanager
@@ -77,23 +80,31 @@ def _alone() -> Iterator[None]:
         except BlockingIOError:
             print("waiting for another run that is setting up this checkout", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
+        # Shared with what we start: where we are killed and pip works on, the next run waits.
+        os.set_inheritable(file.fileno(), True)
         yield
 
 
-def _step(name: str, depends_on: str, work: Callable[[], None]) -> None:
-    """Does `work` unless it was done for the same `depends_on`."""
-    stamp = HOME / "stamps" / name.replace(" ", "-")
+def _step(name: str, folder: Path, depends_on: str, work: Callable[[], None]) -> None:
+    """Does `work`, which fills `folder`, unless it was done for the same `depends_on`.
+
+    The stamp lies in the folder that it vouches for, so that one is never there without the other.
+    """
+    stamp = folder / f".{name.replace(' ', '-')}"
     digest = hashlib.sha256(depends_on.encode()).hexdigest()
     # The interpreter may be gone although the stamp is there: an upgrade of the system.
     if stamp.is_file() and stamp.read_text() == digest and PYTHON.exists():
         return
     stamp.unlink(missing_ok=True)
+    _do(name, work)
+    stamp.write_text(digest)
+
+
+def _do(name: str, work: Callable[[], None]) -> None:
     started = time.monotonic()
     print(f"setting up: {name}", flush=True)
     work()
     print(f"set up: {name} ({time.monotonic() - started:.0f} s)", flush=True)
-    stamp.parent.mkdir(exist_ok=True)
-    stamp.write_text(digest)
 
 
 def _make_venv() -> None:
@@ -108,8 +119,6 @@ def _make_venv() -> None:
             "on Debian and Ubuntu `apt install python3-venv` adds it; "
             "or name another Python with `make PYTHON=...`"
         ) from error
-    # What is installed in a new environment is unknown.
-    (HOME / "stamps" / "packages").unlink(missing_ok=True)
     # This may run on the interpreter of the very environment that is made anew.
     base = getattr(sys, "_base_executable", sys.executable)
     _run([base, "-m", "venv", "--clear", str(VENV)], "cannot make a virtual environment")
@@ -137,12 +146,12 @@ def _install_packages() -> None:
 
 
 def _generate() -> None:
-    _run([str(PYTHON), str(ROOT / "client" / "codegen.py")], "cannot write the contract code")
+    _run([str(PYTHON), str(CODEGEN)], "cannot write the contract code")
 
 
 def _install_client() -> None:
     _run(
-        [*_pip(), "--no-deps", "--no-build-isolation", "--editable", str(ROOT / "client")],
+        [*_pip(), "--no-deps", "--no-build-isolation", "--editable", str(CLIENT)],
         "cannot install the client from this checkout",
     )
 
@@ -168,12 +177,17 @@ def _run(command: list[str], wrong: str, progress: Callable[[str], None] | None 
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        close_fds=False,
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            last = [*last[-14:], line.rstrip()]
-            if progress:
-                progress(line)
+        try:
+            for line in process.stdout:
+                last = [*last[-14:], line.rstrip()]
+                if progress:
+                    progress(line)
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
     if process.returncode:
         raise SetupError("\n".join([wrong, *(f"  {line}" for line in last)]))
 

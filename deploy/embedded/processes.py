@@ -8,9 +8,10 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -202,6 +203,16 @@ async def run_once(
         )
 
 
+async def together(*work: Coroutine[Any, Any, None]) -> None:
+    """All of it at once; the first failure cancels the rest and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
 @functools.cache
 def _setpriv() -> str | None:
     """util-linux's setpriv, where it is there and new enough."""
@@ -231,6 +242,8 @@ def launcher(orphan_signal: signal.Signals, drop_to: tuple[int, int] | None = No
         user, group = drop_to
         command += ["--reuid", str(user), "--regid", str(group), "--clear-groups"]
         command += ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"]
+        # Or access(2), by which PostgreSQL looks for its programs, would not count that right.
+        command += ["--securebits", "+no_setuid_fixup"]
     return [*command, "--"]
 
 

@@ -6,10 +6,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import asyncpg
+from kafka.errors import KafkaError
 
 from deploy import topology
 from deploy.embedded import kafka, postgres
@@ -17,7 +20,7 @@ from deploy.embedded.bootstrap import ROOT
 from deploy.embedded.folder import Folder, write_private
 from deploy.embedded.health import is_serving
 from deploy.embedded.leftovers import clean_up, save_record
-from deploy.embedded.processes import Child, Program
+from deploy.embedded.processes import Child, Program, StartError, together
 from deploy.embedded.tokens import ISSUER, ROLES, TokenKey
 
 DATABASE = "harbourlight"
@@ -144,7 +147,7 @@ class Stack:
         """Makes a database and topics for one installation on these servers. Can be repeated."""
         passwords = {name: self._database_password(name) for name in topology.DATABASES}
         principals = {name: self.credentials(name)[1] for name in topology.PRINCIPALS}
-        await _together(
+        await together(
             postgres.provision(self.admin_database_url, passwords, database),
             kafka.provision(
                 self.kafka_admin, topology.topics(prefix), topology.grants(prefix), principals
@@ -178,14 +181,25 @@ class Stack:
             self._folder.clear()
         self._keep_previous_logs()
         self._make_keys()
-        await _together(self._start_postgres(), self._start_kafka())
+        await together(self._start_postgres(), self._start_kafka())
         with self._timed("database, topics and grants"):
-            await self.provision()
+            await self._provision_first()
         if self._services:
             programs = [self._program(process) for process in topology.PROCESSES]
-            await _together(*(self._run(one, self._where(one.name)) for one in programs))
+            await together(*(self._run(one, self._where(one.name)) for one in programs))
         self._is_published = True
         self._changed()
+
+    async def _provision_first(self) -> None:
+        try:
+            await self.provision()
+        except (OSError, asyncpg.PostgresError, KafkaError) as error:
+            database = self.admin_database_url.rpartition("@")[2]
+            raise StartError(
+                f"cannot make what the services need ({type(error).__name__}: {error}) on "
+                f"PostgreSQL at {database} and Kafka at {self.kafka_bootstrap}: see that both run, "
+                "and that the URL and user given for them are an administrator's"
+            ) from error
 
     async def _stop(self) -> None:
         if self._publish and self._is_published:
@@ -280,13 +294,3 @@ class Stack:
         started = time.monotonic()
         yield
         self._say(f"  {what} ({time.monotonic() - started:.1f} s)")
-
-
-async def _together(*work: Coroutine[Any, Any, None]) -> None:
-    """All of it at once; the first failure cancels the rest and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None

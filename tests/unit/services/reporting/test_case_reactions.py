@@ -1,0 +1,94 @@
+"""What triage says of a case is kept beside what its company said."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+
+from harbourlight.triage.v1 import events_pb2 as triage
+from harbourlight.triage.v1 import triage_pb2
+from harbourlight.types.v1 import types_pb2 as types
+from services.reporting.consumers import REACTIONS, SUBSCRIPTION
+from services.reporting.domain import Case
+from shared import cloudevents
+from shared.cloudevents import Incoming
+from shared.decisions import NotYet
+
+from .build import HANDLE, NOW, filed
+
+
+def arriving(event: Message) -> Incoming:
+    headers = cloudevents.headers(
+        event_id="one",
+        source="/services/triage",
+        event_type=event.DESCRIPTOR.full_name,
+        subject=HANDLE,
+        sequence=1,
+        time=datetime(2026, 3, 3, tzinfo=UTC),
+    )
+    return cloudevents.decode("triage.events.v1", event.SerializeToString(), headers)
+
+
+def after(event: Message, case: Case | None) -> Case:
+    decision: Any = REACTIONS[type(event)](case, arriving(event), NOW)
+    assert decision.events == ()
+    state: Case = decision.state
+    return state
+
+
+REFERRAL = [
+    (triage.ReferralRequested(handle=HANDLE), "REQUESTED"),
+    (triage.ReferralAccepted(handle=HANDLE), "ACCEPTED"),
+    (triage.ReferralRejected(handle=HANDLE), "REJECTED"),
+    (
+        triage.ReferralProgressed(handle=HANDLE, state=types.REFERRAL_STATE_IN_PROGRESS),
+        "IN_PROGRESS",
+    ),
+    (triage.ReferralProgressed(handle=HANDLE, state=types.REFERRAL_STATE_ON_HOLD), "ON_HOLD"),
+    (triage.ReferralFailed(handle=HANDLE), "FAILED"),
+    (triage.ReferralCompleted(handle=HANDLE), "COMPLETED"),
+    (triage.ReferralCancelled(handle=HANDLE), "CANCELLED"),
+]
+
+
+@pytest.mark.parametrize(("event", "state"), REFERRAL, ids=[state for _, state in REFERRAL])
+def test_the_referral_state_is_the_one_that_the_event_tells(event: Message, state: str) -> None:
+    before = filed()
+    case = after(event, before)
+    assert case.referral_state == state
+    assert (case.state, case.facts) == (before.state, before.facts)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        types.PROTECTION_STATE_CONDITIONAL,
+        types.PROTECTION_STATE_FINAL,
+        types.PROTECTION_STATE_DECLINED,
+        types.PROTECTION_STATE_REVOKED,
+    ],
+)
+def test_the_protection_state_is_the_one_that_the_event_tells(state: Any) -> None:
+    event = triage.ProtectionDecided(
+        handle=HANDLE, state=state, reasons=[triage_pb2.PROTECTION_REASON_RETALIATION]
+    )
+    name = types.ProtectionState.Name(state).removeprefix("PROTECTION_STATE_")
+    assert after(event, filed()).protection_state == name
+
+
+def test_a_referral_state_of_a_later_contract_is_kept_as_it_came() -> None:
+    progressed = triage.ReferralProgressed(handle=HANDLE, state=99)  # type: ignore[arg-type]
+    assert after(progressed, filed()).referral_state == "99"
+
+
+@pytest.mark.parametrize("message", REACTIONS, ids=lambda message: message.__name__)
+def test_an_event_waits_for_its_case(message: type[Message]) -> None:
+    with pytest.raises(NotYet):
+        after(message(handle=HANDLE), None)
+
+
+def test_every_event_that_moves_a_referral_is_listened_to() -> None:
+    moving = {name for name in triage.DESCRIPTOR.message_types_by_name if "Referral" in name}
+    assert {message.__name__ for message in REACTIONS} == moving | {"ProtectionDecided"}
+    assert SUBSCRIPTION.topics == ("triage.events.v1",)
