@@ -25,7 +25,7 @@ setup: ## packages, contract code and Kafka, into .harbourlight/
 		echo "error: no Python 3.11 or newer with venv was found (looked for: $(PYTHONS))."; \
 		echo "On Debian and Ubuntu: apt install python3 python3-venv. Or: make PYTHON=/path/to/python"; \
 		exit 1; fi
-	@"$(PYTHON)" deploy/embedded/bootstrap.py
+	@exec "$(PYTHON)" deploy/embedded/bootstrap.py
 
 gen: setup ## contract code from the protos
 

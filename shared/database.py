@@ -17,6 +17,8 @@ RETRYABLE = (
     asyncpg.DeadlockDetectedError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # What asyncpg says where a connection ends between two steps of a query.
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.TooManyConnectionsError,

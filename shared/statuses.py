@@ -45,7 +45,7 @@ def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadReques
     bad = error_details_pb2.BadRequest()
     for place, (field, text) in enumerate(violations):
         if bad.ByteSize() + len(field.encode()) + len(text.encode()) > _MOST_BYTES:
-            left = f"{len(violations) - place} more faults are not listed"
+            left = f"faults not listed: {len(violations) - place}"
             bad.field_violations.add(field="(request)", description=left)
             break
         bad.field_violations.add(field=field, description=text)

@@ -117,6 +117,7 @@ _WORDING = {
     "repeated.unique": "names something twice",
     "string.min_len": "is too short: its least length is {}",
     "string.max_len": "is too long: at most {} characters",
+    "string.pattern": "is not of the form {}",
     "string.uuid": "is not a UUID",
     "string.uuid_empty": "is required: a UUID",
 }

@@ -66,8 +66,8 @@ class Wakeups:
                     await self._notify(connection)
                 finally:
                     await connection.close(timeout=1)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-                log.warning("wake-ups interrupted: %s", error)
+            except Exception as error:
+                log.warning("wake-ups interrupted: %r", error)
                 await asyncio.sleep(0.5)
 
     async def _notify(self, connection: asyncpg.Connection) -> None:
