@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 _RETRY_PARKED_SECONDS = 0.5
+_JOIN_SECONDS = 45.0
+"""How long joining the group may take before the consumer starts over with new connections."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,14 @@ class Subscription:
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
     """Tells them in the log; nothing is in memory between batches that would have to move."""
 
+    has_joined = False
+
     def on_partitions_revoked(self, revoked: Any) -> None:
         if revoked:
             log.info("partitions revoked: %d", len(revoked))
 
     def on_partitions_assigned(self, assigned: Any) -> None:
+        self.has_joined = True
         if assigned:
             log.info("partitions assigned: %d", len(assigned))
 
@@ -99,8 +104,10 @@ class Consumer:
 
     def _poll_until_stopped(self) -> None:
         group = self._subscription.group
-        consumer = self._kafka.consumer(group, self._subscription.topics, _Rebalances())
+        rebalances = _Rebalances()
+        consumer = self._kafka.consumer(group, self._subscription.topics, rebalances)
         next_retry = 0.0
+        join_by = time.monotonic() + _JOIN_SECONDS
         try:
             while not self._stop.is_set():
                 polled = consumer.poll(timeout_ms=200, max_records=self._most)
@@ -113,6 +120,8 @@ class Consumer:
                 if records:
                     self._on_loop(records)
                     consumer.commit()
+                if not rebalances.has_joined and time.monotonic() > join_by:
+                    raise KafkaError(f"not in group {group} after {_JOIN_SECONDS:.0f} s")
                 if time.monotonic() >= next_retry:
                     self._on_loop(None)
                     next_retry = time.monotonic() + _RETRY_PARKED_SECONDS

@@ -12,6 +12,7 @@ so the body ends only when the broker has acknowledged every routed event.
 import asyncio
 import logging
 import ssl
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -110,8 +111,8 @@ def prepare(topic: str, value: bytes | None, headers: Headers) -> tuple[str, str
         span.end()
 
 
-def application(settings: Settings) -> faust.App:
-    """The Faust application as the settings want it."""
+def application(settings: Settings, folder: str) -> faust.App:
+    """The application as the settings want it. Faust wants a `folder`; nothing is kept there."""
     ca = settings.kafka_ca
     credentials = (
         faust.SASLCredentials(
@@ -137,6 +138,7 @@ def application(settings: Settings) -> faust.App:
         topic_allow_declare=False,
         web_enabled=False,
         store="memory://",
+        datadir=folder,
         value_serializer="raw",
         key_serializer="raw",
         # The application's own loggers stay as shared.logs set them up.
@@ -198,13 +200,14 @@ def main() -> None:
     settings = Settings.from_environment(database=False)
     logs.set_up(GROUP)
     provider = telemetry.set_up(GROUP, settings.telemetry)
-    app = application(settings)
-    app.finalize()
-    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False)
-    try:
-        worker.execute_from_commandline()
-    finally:
-        provider.shutdown()
+    with tempfile.TemporaryDirectory() as folder:
+        app = application(settings, folder)
+        app.finalize()
+        worker = faust.Worker(app, override_logging=False, redirect_stdouts=False)
+        try:
+            worker.execute_from_commandline()
+        finally:
+            provider.shutdown()
 
 
 if __name__ == "__main__":

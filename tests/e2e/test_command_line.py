@@ -146,9 +146,7 @@ async def test_one_trace_leads_from_the_report_to_the_notice(
         ]
         by_id = {span["span"]: span for span in spans}
         traces = {
-            span["trace"]
-            for span in spans
-            if span["attributes"].get("harbourlight.case") == handle
+            span["trace"] for span in spans if span["attributes"].get("harbourlight.case") == handle
         }
         if len(traces) != 1:
             return set()

@@ -1,0 +1,1 @@
+"""Figures of this checkout on this machine, each beside the floor that bare libraries reach."""
