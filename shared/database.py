@@ -12,7 +12,7 @@ from shared.wakeups import Wakeups
 T = TypeVar("T")
 Connection = asyncpg.pool.PoolConnectionProxy
 
-RETRYABLE = (
+_PASSING = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.PostgresConnectionError,
@@ -24,7 +24,16 @@ RETRYABLE = (
     asyncpg.TooManyConnectionsError,
     OSError,
 )
-"""Errors after which the same transaction may succeed; none of them leaves anything behind."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is tried again.
+
+    It left nothing behind, or its COMMIT went through unheard: then the second try meets what it
+    left (a recorded answer, a mark, a newer revision) and does nothing twice.
+    """
+    # A value that cannot be sent is a ValueError of asyncpg's interface, and stays as it is.
+    return isinstance(error, _PASSING) and not isinstance(error, ValueError)
 
 
 class Conflict(asyncpg.SerializationError):
@@ -74,7 +83,9 @@ class Database:
             try:
                 async with self._pool.acquire() as connection, connection.transaction():
                     result = await work(connection)
-            except RETRYABLE:
+            except Exception as error:
+                if not is_passing(error):
+                    raise
                 if asyncio.get_running_loop().time() + pause > deadline:
                     raise
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from shared import cloudevents, outbox
 from shared.cloudevents import Headers, Incoming
-from shared.database import RETRYABLE, Connection, Database
+from shared.database import Connection, Database, is_passing
 from shared.decisions import NotYet
 from shared.inbox_tables import Held, InboxTables, Line
 
@@ -129,9 +129,9 @@ class Inbox:
     ) -> list[Incoming]:
         try:
             return await self._transact(good, bad, reactor, subjects)
-        except RETRYABLE:
-            raise
         except Exception as error:
+            if is_passing(error):
+                raise
             log.warning("batch failed (%s): taking it in one event at a time", error)
         await self._transact([], bad, reactor, set())
         handled: list[Incoming] = []
@@ -153,9 +153,9 @@ class Inbox:
             watched = _Watched(reactor)
             try:
                 taken = await self._transact(good, [], watched, {subject}, without)
-            except RETRYABLE:
-                raise
             except Exception as error:
+                if is_passing(error):
+                    raise
                 if watched.last is None:
                     raise
                 watched.guilty, watched.failure = watched.last, error
