@@ -122,7 +122,9 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     role = roles.get(f"ROLE_{claims.get('role', '')}")
     if role is None or role.number in (options.ROLE_PUBLIC, options.ROLE_COMPANY, 0):
         raise ValueError(f"its role {claims.get('role')!r} is none that a token can carry")
-    organisation = str(claims.get("org", ""))
+    organisation = str(claims.get("org") or "")
+    if not organisation:
+        raise ValueError("it names no organisation in its claim org")
     return Caller(
         role.number,
         json.dumps([claims["role"], organisation, claims["sub"]]),

@@ -81,16 +81,20 @@ def _uuid_or_none(text: str) -> str | None:
 def prepare(topic: str, value: bytes | None, headers: Headers) -> tuple[str, str, bytes, Headers]:
     """What one source record becomes: (topic, key, value, headers) of the record to send.
 
-    Undecodable records become dead letters, and the rest flows on.
+    A record that cannot be decoded or routed becomes a dead letter, and the rest flows on.
     """
     try:
         incoming = cloudevents.decode(topic, value, headers)
         if incoming.error:
             raise cloudevents.Undecodable(incoming.error)
-    except cloudevents.Undecodable as error:
+        return _routed(topic, incoming)
+    except Exception as error:
         log.warning("record of %s goes to the dead-letter topic: %s", topic, error)
         reason = [("dlq_topic", topic.encode()), ("dlq_error", str(error).encode())]
         return dead_letter_topic(topic, GROUP), "", value or b"", [*headers, *reason]
+
+
+def _routed(topic: str, incoming: Incoming) -> tuple[str, str, bytes, Headers]:
     span = telemetry.process_span(
         topic,
         GROUP,
@@ -171,7 +175,7 @@ def application(settings: Settings, folder: str) -> faust.App:
 
 def _header_list(found: Any) -> Headers:
     pairs = found.items() if isinstance(found, dict) else found or ()
-    return [(name, bytes(text)) for name, text in pairs]
+    return [(name, bytes(text or b"")) for name, text in pairs]
 
 
 async def _send_all(
