@@ -74,6 +74,7 @@ async def _check(
     database = await asyncpg.connect(with_database(stack.admin_database_url, DATABASE))
     try:
         await _settled(database)
+        await _caught_up(database, companies, ngo)
         access = stack.kafka_admin
         kafka = Kafka(access.bootstrap, access.username, access.password)
         evidence = await asyncio.to_thread(Evidence.read, database, kafka)
@@ -93,6 +94,20 @@ async def _check(
         }
     finally:
         await database.close()
+
+
+async def _caught_up(
+    database: asyncpg.Connection, companies: list[Reporter], ngo: Observer, seconds: float = 10.0
+) -> None:
+    """Until the parties have been sent what there is for them, or `seconds` have passed."""
+    notices = await database.fetchval("SELECT count(*) FROM notification.notice")
+    entries = await database.fetchval("SELECT count(*) FROM notification.feed_log")
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        seen = sum(len(company.notices.seen) for company in companies)
+        if seen >= notices and len(ngo.feed.seen) >= entries:
+            return
+        await asyncio.sleep(0.05)
 
 
 async def _settled(database: asyncpg.Connection, seconds: float = 15.0) -> None:

@@ -14,7 +14,7 @@ from kafka.errors import (
 )
 
 from deploy import topology
-from shared.kafka import Record
+from shared.kafka import ConsumerRebalanceListener, Record
 from shared.migrate import SHARED, migrate
 from tests.integration.installation import Installation
 from tests.integration.waiting import PATIENCE
@@ -70,7 +70,7 @@ def _can_write(installation: Installation, principal: str, topic: str) -> bool:
 
 def _sees(installation: Installation, principal: str) -> set[str]:
     """The topics that the broker tells the principal of."""
-    consumer = _consumer(installation, principal, None)
+    consumer = _consumer(installation, principal)
     try:
         # The first answer may be one to a question from before.
         deadline = time.monotonic() + PATIENCE
@@ -87,7 +87,7 @@ def _sees(installation: Installation, principal: str) -> set[str]:
 
 def _can_read(installation: Installation, principal: str, topic: str) -> bool:
     """Whether a record of the topic comes; else the broker has said that none will."""
-    consumer = _consumer(installation, principal, None)
+    consumer = _consumer(installation, principal)
     name = installation.prefix + topic
     try:
         consumer.assign([TopicPartition(name, n) for n in consumer.partitions_for_topic(name)])
@@ -102,11 +102,11 @@ def _can_read(installation: Installation, principal: str, topic: str) -> bool:
     return True
 
 
-def _consumer(installation: Installation, principal: str, group: str | None) -> Any:
+def _consumer(installation: Installation, principal: str) -> Any:
     username, password = installation.stack.credentials(principal)
     options = installation.stack.kafka_admin.client_options()
     options |= {"sasl_plain_username": username, "sasl_plain_password": password}
-    return KafkaConsumer(**options, group_id=group, enable_auto_commit=False)
+    return KafkaConsumer(**options, group_id=None, enable_auto_commit=False)
 
 
 async def test_a_principal_writes_what_it_is_granted_and_nothing_else(
@@ -144,16 +144,27 @@ def test_an_ngo_is_granted_the_feed_alone() -> None:
     assert _granted(topology.FEED_READER, "write") == set()
 
 
+class _Listener(ConsumerRebalanceListener):
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        """Nothing is kept of them."""
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        """Asked for by the test itself."""
+
+
 async def test_a_principal_joins_no_group_but_its_own(installation: Installation) -> None:
-    def join(principal: str, group: str) -> None:
-        consumer = _consumer(installation, principal, installation.prefix + group)
+    def join(principal: str, group: str) -> set[int]:
+        kafka = installation.kafka(principal)
+        consumer = kafka.consumer(group, ["triage.events.v1"], _Listener())
+        deadline = time.monotonic() + PATIENCE
         try:
-            consumer.subscribe([installation.prefix + "triage.events.v1"])
-            while not consumer.assignment():
+            while not (assigned := consumer.assignment()) and time.monotonic() < deadline:
                 consumer.poll(timeout_ms=200)
+            return {partition.partition for partition in assigned}
         finally:
             consumer.close()
 
-    await asyncio.wait_for(asyncio.to_thread(join, "reporting", "reporting"), 60)
+    everything = set(range(topology.PARTITIONS))
+    assert await asyncio.to_thread(join, "reporting", "reporting") == everything
     with pytest.raises(GroupAuthorizationFailedError):
-        await asyncio.wait_for(asyncio.to_thread(join, "reporting", "remedy"), 60)
+        await asyncio.to_thread(join, "reporting", "remedy")

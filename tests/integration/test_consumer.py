@@ -2,15 +2,19 @@
 
 import asyncio
 import threading
+from collections.abc import Iterable
 
 from shared.cloudevents import Incoming
+from shared.database import Connection
 from shared.decisions import NotYet
+from shared.inbox import Inbox
 from tests.integration import recorder
 from tests.integration.installation import Installation
 from tests.integration.recorder import (
     GROUP,
     OTHER_TOPIC,
     TOPIC,
+    Recorder,
     effects,
     is_all_read,
     is_all_sent,
@@ -49,10 +53,43 @@ async def test_events_out_of_order_and_repeated_take_effect_once_in_order(
         assert await effects(installation) == {"GAP": [1], "WHOLE": [1, 2, 3]}
         assert await _parked(installation) == [("GAP", n, "gap") for n in (3, 4, 5)]
 
-        await asyncio.to_thread(send, installation, record(installation, "GAP", 2))
+        await asyncio.to_thread(
+            send, installation, record(installation, "GAP", 2), record(installation, "WHOLE", 3)
+        )
         await eventually(lambda: is_all_read(installation))
     assert await effects(installation) == {"GAP": upto(5), "WHOLE": upto(3)}
     assert await _parked(installation) == []
+
+
+class _Meeting(Recorder):
+    """Waits, the first time, until the other one has read the same as it."""
+
+    def __init__(self, met: asyncio.Barrier) -> None:
+        super().__init__()
+        self._met: asyncio.Barrier | None = met
+
+    async def load(self, connection: Connection, subjects: Iterable[str]) -> None:
+        await super().load(connection, subjects)
+        if self._met:
+            met, self._met = self._met, None
+            await met.wait()
+
+
+async def test_of_two_that_take_the_same_events_in_at_once_one_does(
+    installation: Installation,
+) -> None:
+    async with installation.database(GROUP) as database:
+        for last in (3, 6):
+            batch = [
+                (TOPIC, one.value, one.headers)
+                for one in (record(installation, "C", n) for n in upto(last))
+            ]
+            met = asyncio.Barrier(2)
+            taken = await asyncio.gather(
+                *(Inbox(GROUP, database).take(batch, _Meeting(met)) for _ in range(2))
+            )
+            assert sorted(map(len, taken)) == [0, 3]
+    assert await effects(installation) == {"C": upto(6)}
 
 
 async def test_a_consumer_killed_before_its_offset_commit_repeats_no_effect(
