@@ -128,7 +128,9 @@ async def _is_led_with_a_stand_in(installation: Installation) -> bool:
 
 async def _cut(installation: Installation, name: str) -> None:
     await installation.ask(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", name
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = $1",
+        name,
     )
 
 
