@@ -127,7 +127,8 @@ async def _format(folder: Folder, data: Path, text: str, password: str, log: Pat
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     command = [
         *_java(folder, "-Xmx64m", "kafka.tools.StorageTool"),
-        *("format", "--cluster-id", cluster, "--config", str(configuration), f"@{users}"),
+        # In one word, since one id in 64 begins with a dash and would be read as an option.
+        *("format", f"--cluster-id={cluster}", "--config", str(configuration), f"@{users}"),
     ]
     await run_once("kafka-storage", command, _environment(), JARS, log)
     users.unlink()
