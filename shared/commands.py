@@ -112,6 +112,25 @@ class Commands(Generic[S]):
 
         return await answered_once(self._database, call, request.request_id, work)
 
+    async def pass_time(
+        self, subject: str, decide: Callable[[S | None, datetime], Decision[S] | None]
+    ) -> None:
+        """Decides under lock what a state comes to by the clock alone; None changes nothing."""
+
+        async def work(connection: Connection) -> None:
+            found = await self._records.lock(connection, subject)
+            now = datetime.now(UTC)
+            decision = decide(found[1].state if found else None, now)
+            if found is None or decision is None:
+                return
+            await self._records.save(connection, [(subject, decision.state, found[1].revision)])
+            await outbox.append(
+                connection,
+                [self._emitter.outgoing(event, subject, now) for event in decision.events],
+            )
+
+        await self._database.transaction(work)
+
 
 async def record_answer(
     connection: Connection, call: Call, request_id: str, response: bytes

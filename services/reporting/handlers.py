@@ -1,7 +1,6 @@
 """One command or one event, one transaction."""
 
 from datetime import UTC, datetime
-from functools import partial
 
 from google.protobuf.message import Message
 
@@ -9,10 +8,10 @@ from harbourlight import routing
 from harbourlight.reporting.v1 import events_pb2, reporting_pb2
 from services.reporting import domain, store
 from services.reporting.domain import Case
-from shared import outbox, translate
+from shared import translate
 from shared.cloudevents import Incoming
 from shared.commands import Call, Commands, Emitter
-from shared.database import Connection, Database
+from shared.database import Database
 from shared.decisions import Decision, NotYet
 from shared.records import Stored
 
@@ -116,19 +115,7 @@ class Handlers:
     async def lapse_markers(self) -> None:
         """Ends the markers whose time is up, each in its own transaction."""
         for handle in await store.overdue_markers(self._database, datetime.now(UTC), 100):
-            await self._database.transaction(partial(_lapse, handle=handle))
-
-
-async def _lapse(connection: Connection, handle: str) -> None:
-    found = await store.CASES.lock(connection, handle)
-    now = datetime.now(UTC)
-    decision = domain.lapse(found[1].state if found else None, now=now)
-    if found is None or decision is None:
-        return
-    await store.CASES.save(connection, [(handle, decision.state, found[1].revision)])
-    await outbox.append(
-        connection, [EMITTER.outgoing(event, handle, now) for event in decision.events]
-    )
+            await self._commands.pass_time(handle, lambda case, now: domain.lapse(case, now=now))
 
 
 def _known(case: Case | None) -> Case:

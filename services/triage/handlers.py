@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -14,10 +13,10 @@ from services.triage.domain import protection, referral
 from services.triage.domain.events import Condition
 from services.triage.domain.model import Facts, Referral
 from services.triage.queue import officer_of
-from shared import outbox, translate
+from shared import translate
 from shared.cloudevents import Incoming
 from shared.commands import Call, Commands, Emitter
-from shared.database import Connection, Database
+from shared.database import Database
 from shared.decisions import Decision, NotYet
 
 EMITTER = Emitter(events_pb2)
@@ -136,20 +135,10 @@ class Handlers:
 
     async def sweep_deadlines(self) -> None:
         """Warns of deadlines and records missed ones, each referral in its own transaction."""
-        now = datetime.now(UTC)
-        for handle in await store.due(self._database, now, _SWEEP):
-            await self._database.transaction(partial(_sweep, handle=handle, now=now))
-
-
-async def _sweep(connection: Connection, handle: str, now: datetime) -> None:
-    found = await store.REFERRALS.lock(connection, handle)
-    decision = referral.pass_time(found[1].state if found else None, now=now)
-    if found is None or decision is None:
-        return
-    await store.REFERRALS.save(connection, [(handle, decision.state, found[1].revision)])
-    await outbox.append(
-        connection, [EMITTER.outgoing(event, handle, now) for event in decision.events]
-    )
+        for handle in await store.due(self._database, datetime.now(UTC), _SWEEP):
+            await self._commands.pass_time(
+                handle, lambda state, now: referral.pass_time(state, now=now)
+            )
 
 
 def report_filed(state: Referral | None, incoming: Incoming, now: datetime) -> Decision[Referral]:

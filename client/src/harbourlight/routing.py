@@ -29,10 +29,6 @@ class RoutingTable:
                 return row["desk"]
         raise LookupError(f"routing table {self.version} has no row for {wanted}")
 
-    def desks(self) -> list[str]:
-        """Every desk that the table names."""
-        return sorted({row["desk"] for row in self.rows})
-
 
 @cache
 def current() -> RoutingTable:
