@@ -1,5 +1,6 @@
 """Events on Kafka: CloudEvents 1.0 in binary mode, the value is the plain protobuf event."""
 
+import base64
 import json
 import re
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from shared import contract
 Headers = list[tuple[str, bytes]]
 
 CONTENT_TYPE = "application/protobuf"
+COMMITMENT_BYTES = 32
+"""A commitment is a SHA-256."""
 _PLAIN = " /:+,;='()[]{}"
 _READ = {
     "ce_id",
@@ -23,6 +26,7 @@ _READ = {
     "ce_subject",
     "ce_sequence",
     "ce_stream",
+    "ce_commitment",
     "traceparent",
 }
 _SEQUENCE = re.compile(r"[1-9][0-9]{0,18}")
@@ -48,6 +52,8 @@ class Incoming:
     topic: str
     value: bytes
     headers: Headers
+    commitment: bytes | None = None
+    """What the ledger shall hold of it: the SHA-256 of a receipt text."""
 
 
 class Undecodable(Exception):
@@ -65,6 +71,7 @@ def headers(
     causation_id: str | None = None,
     traceparent: str | None = None,
     stream: str | None = None,
+    commitment: bytes | None = None,
 ) -> Headers:
     """The headers of a record. `stream` is given only where it differs from the topic."""
     found = [
@@ -83,6 +90,8 @@ def headers(
         found.append(("traceparent", traceparent.encode()))
     if stream:
         found.append(("ce_stream", stream.encode()))
+    if commitment is not None:
+        found.append(("ce_commitment", base64.b64encode(commitment)))
     return found
 
 
@@ -107,6 +116,7 @@ def decode(topic: str, value: bytes | None, raw: Sequence[tuple[str, bytes]]) ->
         sequence = int(found["ce_sequence"]) if _SEQUENCE.fullmatch(found["ce_sequence"]) else 0
         time = datetime.fromisoformat(found["ce_time"])
         event_id, source = found["ce_id"], found["ce_source"]
+        commitment = _commitment(found.get("ce_commitment"))
     except (KeyError, ValueError, AttributeError) as error:
         raise Undecodable(f"not the headers of an event: {error!r}") from error
     if not subject or not 1 <= sequence < 2**63 or time.tzinfo is None or value is None:
@@ -135,4 +145,15 @@ def decode(topic: str, value: bytes | None, raw: Sequence[tuple[str, bytes]]) ->
         topic=topic,
         value=value,
         headers=list(raw),
+        commitment=commitment,
     )
+
+
+def _commitment(text: str | None) -> bytes | None:
+    """Raises ValueError where it is none: left out, a promise would be broken silently."""
+    if text is None:
+        return None
+    found = base64.b64decode(text, validate=True)
+    if len(found) != COMMITMENT_BYTES or base64.b64encode(found).decode() != text:
+        raise ValueError(f"ce_commitment is not the base64 of {COMMITMENT_BYTES} bytes")
+    return found

@@ -28,6 +28,8 @@ class Outgoing:
     """Trace that it belongs to; None takes the current span's, NO_TRACE none at all."""
     event_id: str | None = None
     """None draws a UUIDv7, which tells the time: give an id of its own to what must not."""
+    commitment: bytes | None = None
+    """SHA-256 of the receipt text that the ledger shall hold; None where there is no receipt."""
 
 
 NO_TRACE = ""
@@ -36,9 +38,10 @@ NO_TRACE = ""
 _APPEND = """
 WITH new AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[],
-                         $6::text[], $7::bytea[], $8::jsonb[], $9::uuid[]) WITH ORDINALITY
+                         $6::text[], $7::bytea[], $8::jsonb[], $9::uuid[], $10::bytea[])
+        WITH ORDINALITY
         AS n (topic, subject, type, time, causation_id, traceparent, payload, headers, event_id,
-              nth)
+              commitment, nth)
 ), numbered AS (
     SELECT *, row_number() OVER (PARTITION BY topic, subject ORDER BY nth) AS place,
               count(*) OVER (PARTITION BY topic, subject) AS total
@@ -51,14 +54,16 @@ WITH new AS (
     RETURNING topic, subject, last
 )
 INSERT INTO outbox (topic, subject, sequence, type, time, causation_id, traceparent, payload,
-                    headers, event_id)
+                    headers, event_id, commitment)
 SELECT n.topic, n.subject, d.last - n.total + n.place, n.type, n.time, n.causation_id,
-       n.traceparent, n.payload, n.headers, coalesce(n.event_id, uuidv7())
+       n.traceparent, n.payload, n.headers, coalesce(n.event_id, uuidv7()), n.commitment
 FROM numbered n JOIN drawn d USING (topic, subject)
 ORDER BY n.nth
 """
 
-Row = tuple[str, str, str, datetime, str | None, str | None, bytes, str | None, str | None]
+Row = tuple[
+    str, str, str, datetime, str | None, str | None, bytes, str | None, str | None, bytes | None
+]
 """The columns that `_APPEND` takes, in its order."""
 
 
@@ -74,6 +79,8 @@ async def append(connection: Connection, events: Iterable[Outgoing]) -> None:
         kind = contract.event_type(name)
         if kind is None:
             raise TypeError(f"{name} is no event: its message declares no topic")
+        if out.commitment is not None and len(out.commitment) != cloudevents.COMMITMENT_BYTES:
+            raise ValueError(f"the commitment of {name} has {len(out.commitment)} bytes")
         rows.append(
             (
                 kind.topic,
@@ -85,6 +92,7 @@ async def append(connection: Connection, events: Iterable[Outgoing]) -> None:
                 out.event.SerializeToString(),
                 None,
                 out.event_id,
+                out.commitment,
             )
         )
     await append_rows(connection, rows)
@@ -107,6 +115,7 @@ async def append_dead_letters(
                 None,
                 value,
                 cloudevents.to_json(headers),
+                None,
                 None,
             )
             for topic, key, value, headers, time in letters

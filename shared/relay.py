@@ -25,7 +25,7 @@ KEEP_DAYS = 7
 
 _READ = """
 SELECT id, created_on, event_id::text, topic, subject, sequence, type, time, causation_id::text,
-       traceparent, payload, headers
+       traceparent, payload, headers, commitment
 FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT $1
 """
 _MARK = """
@@ -124,6 +124,7 @@ class Relay:
                 time=row["time"],
                 causation_id=row["causation_id"],
                 traceparent=row["traceparent"],
+                commitment=row["commitment"],
             )
         topic = self._kafka.prefix + row["topic"]
         millis = int(row["time"].timestamp() * 1000)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from harbourlight import CaseKey
 from harbourlight.options.v1 import options_pb2 as options
 from harbourlight.reporting.v1 import events_pb2 as events
@@ -14,7 +16,7 @@ from harbourlight.reporting.v1 import reporting_pb2 as pb
 from harbourlight.types.v1 import types_pb2 as types
 from services.reporting import domain
 from services.reporting.handlers import Handlers
-from shared import outbox
+from shared import cloudevents, outbox
 from shared.callers import Caller
 from shared.commands import Call
 from shared.database import Connection
@@ -132,3 +134,26 @@ async def test_what_is_rolled_back_never_leaves(installation: Installation) -> N
         await recorder.write(database, "C", [3])
         await eventually(lambda: is_all_sent(installation))
     assert await sent(installation) == {"C": upto(4)}
+
+
+async def test_a_commitment_leaves_with_its_event_and_no_other(installation: Installation) -> None:
+    now = datetime.now(UTC)
+    commitments = [None, bytes(range(32)), None]
+    events = [
+        outbox.Outgoing(recorder.event("C", n), "C", now, commitment=commitment)
+        for n, commitment in enumerate(commitments)
+    ]
+    async with installation.database("reporting") as database, installation.relay("reporting"):
+        await database.transaction(lambda connection: outbox.append(connection, events))
+        await eventually(lambda: is_all_sent(installation))
+    found = [
+        cloudevents.decode(one.topic, one.value, one.headers).commitment
+        for one in await installation.records(TOPIC)
+    ]
+    assert found == commitments
+
+
+async def test_what_is_no_sha_256_is_not_taken_for_a_commitment() -> None:
+    event = outbox.Outgoing(recorder.event("C", 1), "C", datetime.now(UTC), commitment=b"short")
+    with pytest.raises(ValueError, match="5 bytes"):
+        await outbox.append(None, [event])  # type: ignore[arg-type]

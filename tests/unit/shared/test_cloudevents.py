@@ -25,7 +25,12 @@ envelopes = st.fixed_dictionaries(
         "sequence": st.integers(1, 2**63 - 1),
         "time": st.datetimes(timezones=minutes),
     },
-    optional={"causation_id": words, "traceparent": words, "stream": words},
+    optional={
+        "causation_id": words,
+        "traceparent": words,
+        "stream": words,
+        "commitment": st.binary(min_size=32, max_size=32),
+    },
 )
 
 
@@ -53,11 +58,13 @@ def test_what_headers_say_is_read_again(said: dict[str, Any], value: bytes) -> N
     assert read.time == said["time"]
     assert read.traceparent == said.get("traceparent")
     assert read.stream == said.get("stream", TOPIC)
+    assert read.commitment == said.get("commitment")
     assert (read.topic, read.value, read.headers) == (TOPIC, value, headers)
 
 
 def test_headers_are_those_of_the_binary_mode() -> None:
-    assert example(causation_id="two", traceparent="00-1-2-01", stream="other.v1") == [
+    more = {"causation_id": "two", "traceparent": "00-1-2-01", "stream": "other.v1"}
+    assert example(**more, commitment=bytes(32)) == [
         ("ce_specversion", b"1.0"),
         ("ce_id", b"one"),
         ("ce_type", FILED.encode()),
@@ -69,6 +76,7 @@ def test_headers_are_those_of_the_binary_mode() -> None:
         ("ce_causationid", b"two"),
         ("traceparent", b"00-1-2-01"),
         ("ce_stream", b"other.v1"),
+        ("ce_commitment", b"A" * 43 + b"="),
     ]
 
 
@@ -95,7 +103,9 @@ def test_a_value_that_is_not_the_named_event_says_so() -> None:
     assert read.error.startswith(f"the value is not a {FILED}")
 
 
-NAMES = [name for name, _ in example(causation_id="x", traceparent="x", stream="x")]
+NAMES = [
+    name for name, _ in example(causation_id="x", traceparent="x", stream="x", commitment=bytes(32))
+]
 sound = dict(example(traceparent="00-1-2-01"))
 some_bytes = (
     st.binary(max_size=12) | st.text("0123456789+-_:TZ. ", max_size=25).map(str.encode) | st.none()
@@ -143,6 +153,12 @@ def test_an_event_lacks_none_of_its_headers(missing: str) -> None:
         ("ce_time", b"2026-01-02T03:04:05"),
         ("ce_time", b"yesterday"),
         ("ce_time", None),
+        ("ce_commitment", b""),
+        ("ce_commitment", b"A" * 43),
+        ("ce_commitment", b"A" * 42 + b"B="),
+        ("ce_commitment", b"A" * 42 + b"-="),
+        ("ce_commitment", b"A" * 40 + b"==="),
+        ("ce_commitment", b"A" * 44),
     ],
 )
 def test_a_header_that_is_not_an_events_is_refused(name: str, text: bytes) -> None:

@@ -105,12 +105,11 @@ async def test_the_feed_log_holds_nothing_that_leads_back(event: Message) -> Non
 @every_remedy_event
 async def test_what_goes_to_the_feeds_topic_holds_nothing_that_leads_back(event: Message) -> None:
     written = await noted(routed(event))
-    (topic,), (subject,), (kind,), (time,), (cause,), (trace,), (value,), (headers,), (own,) = (
-        written.columns("outbox")
-    )
+    rows = zip(*written.columns("outbox"), strict=True)
+    ((topic, subject, kind, time, cause, trace, value, headers, own, commitment),) = rows
     assert topic == "notification.feed.v1"
     assert kind == "harbourlight.notification.v1.RemedyFeedEvent"
-    assert (cause, trace, headers) == (None, None, None)
+    assert (cause, trace, headers, commitment) == (None, None, None, None)
     assert time == datetime(2026, 3, 2, tzinfo=UTC)
     sent = feed_event(value)
     assert (sent.subject, sent.event_id, sent.sequence) == (subject, own, 100)

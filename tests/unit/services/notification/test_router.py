@@ -81,6 +81,13 @@ def test_an_id_that_is_no_uuid_causes_nothing() -> None:
     assert "ce_causationid" not in dict(headers)
 
 
+def test_no_commitment_goes_on() -> None:
+    """It would tell apart who holds the receipt's text."""
+    _, _, value, headers = router.prepare(*record(remedy.RemedyClosed(), commitment=b"c" * 32))
+    assert cloudevents.decode("notification.routed.v1", value, headers).commitment is None
+    assert not any("commitment" in name for name, _ in headers)
+
+
 def test_an_event_of_a_later_contract_keeps_its_place_and_is_shown_to_nobody() -> None:
     routed = sent_on(remedy.RemedyClosed(), event_type="harbourlight.remedy.v1.RemedyPraised")
     assert routed == events_pb2.EventRouted(handle=HANDLE)
