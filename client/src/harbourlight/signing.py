@@ -86,6 +86,10 @@ class CaseKey:
         """From the 32 bytes of an Ed25519 private key, as the first case files hold them."""
         return cls(Ed25519PrivateKey.from_private_bytes(data))
 
+    def sign(self, data: bytes) -> bytes:
+        """The Ed25519 signature of these bytes, which begin with a label of their own."""
+        return self._private_key.sign(data)
+
     def sign_call(
         self, origin: str, method: str, request: bytes, *, now: float | None = None
     ) -> tuple[tuple[str, str], ...]:
