@@ -38,6 +38,13 @@ _MORE: dict[str, dict[str, Any]] = {
     "remedy.v1.VerifyItemRequest": {"method": 1},
     "remedy.v1.DisputeItemRequest": {"reason": 1},
     "remedy.v1.CancelItemRequest": {"reason": 1},
+    "ledger.v1.GetCheckpointRequest": {"log": 1},
+    "ledger.v1.GetReceiptRequest": {"commitment": bytes(32)},
+    "ledger.v1.GetInclusionProofRequest": {"log": 1, "index": 0},
+    "ledger.v1.GetConsistencyProofRequest": {"log": 1},
+    "ledger.v1.ListEntriesRequest": {"log": 1},
+    "ledger.v1.AddCosignatureRequest": {"log": 1, "checkpoint": "note"},
+    "ledger.v1.PublishEntryRequest": {"entry": "note"},
 }
 
 
