@@ -165,7 +165,9 @@ def test_every_text_and_list_of_a_request_is_bounded(method: MethodDescriptor) -
         if field.type == FieldDescriptor.TYPE_STRING:
             assert _is_bounded(field), f"{field.full_name} takes text of any length"
         if field.type == FieldDescriptor.TYPE_BYTES:
-            assert rules(field).bytes.HasField("max_len"), f"{field.full_name} takes any length"
+            of = rules(field).bytes
+            is_bounded = of.HasField("len") or of.HasField("max_len")
+            assert is_bounded, f"{field.full_name} takes any length"
         if field.is_repeated:
             most = rules(field).repeated.HasField("max_items")
             assert most, f"{field.full_name} takes any number"
