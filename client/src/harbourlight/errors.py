@@ -49,6 +49,14 @@ class BadFile(Error):
     """A file or setting on this machine is missing or cannot be used."""
 
 
+class CannotOpen(Error):
+    """Something sealed does not open: it is for another key, belongs elsewhere, or was changed."""
+
+
+class Untrusted(Error):
+    """A key, signature or table is not vouched for by anybody that this client trusts."""
+
+
 class InvalidArgument(Error):
     """The request is not valid; `violations` has one entry per fault."""
 
