@@ -2,8 +2,9 @@
 
     python -m deploy.provision
 
-On PostgreSQL a database with a role and a schema per service, on Kafka the topics, users and
-grants of `deploy.topology`. It reads HARBOURLIGHT_ADMIN_DATABASE_URL, HARBOURLIGHT_KAFKA, its
+On PostgreSQL a database with a role and a schema per service, on the key store's PostgreSQL the
+same for the services that have keys, on Kafka the topics, users and grants of `deploy.topology`. It
+reads HARBOURLIGHT_ADMIN_DATABASE_URL, HARBOURLIGHT_ADMIN_KEYSTORE_URL, HARBOURLIGHT_KAFKA, its
 _USERNAME and _PASSWORD (an administrator's), and HARBOURLIGHT_PASSWORD_<NAME>, one per principal.
 """
 
@@ -86,6 +87,34 @@ async def provision_database(
                 await run_formatted(connection, schema, name, name)
                 path = "ALTER ROLE %I IN DATABASE %I SET search_path = %I"
                 await run_formatted(connection, path, name, database, name)
+    finally:
+        await connection.close()
+
+
+async def provision_keystore(
+    admin_url: str, passwords: Mapping[str, str], database: str = "harbourlight"
+) -> None:
+    """The same for the key store beside `database`, of whose services alone roles are made.
+
+    The roles may also do what takes an erased key out of the server's files.
+    """
+    roles = {name: passwords[name] for name in topology.KEYSTORES}
+    database = topology.keystore_database(database)
+    await provision_database(admin_url, roles, database)
+    connection = await asyncpg.connect(admin_url)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        for name in roles:
+            await run_formatted(connection, "GRANT pg_checkpoint TO %I", name)
+    finally:
+        await connection.close()
+    connection = await asyncpg.connect(with_database(admin_url, database))
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            for name in roles:
+                switch = "GRANT EXECUTE ON FUNCTION pg_switch_wal() TO %I"
+                await run_formatted(connection, switch, name)
     finally:
         await connection.close()
 
@@ -228,6 +257,7 @@ async def provision(environment: Mapping[str, str]) -> None:
     }
     databases = {name: passwords[name] for name in topology.DATABASES}
     await provision_database(setting("ADMIN_DATABASE_URL"), databases)
+    await provision_keystore(setting("ADMIN_KEYSTORE_URL"), databases)
     await provision_kafka(access, topology.topics(), topology.grants(), passwords)
 
 

@@ -65,6 +65,9 @@ PROCESSES = (
 DATABASES = ("reporting", "triage", "notification", "remedy")
 """Services that own a PostgreSQL schema and the role of the same name."""
 
+KEYSTORES = ("reporting", "triage")
+"""Of them, those that hold what must be erasable, and so keys in the key store."""
+
 FEED = "notification.feed.v1"
 FEED_READER = "ngo"
 """Principal of NGOs that read the feed topic directly; it reads nothing else."""
@@ -78,6 +81,11 @@ READERS: dict[str, tuple[str, ...]] = {
     router.GROUP: router.SOURCES,
 }
 """Consumer group -> topics that it reads. A group is named as its principal."""
+
+
+def keystore_database(database: str) -> str:
+    """Name of the key store's database, beside the services' on whichever server."""
+    return f"{database}_keys"
 
 
 def _written() -> dict[str, str]:

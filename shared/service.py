@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import grpc
 import uvloop
@@ -33,6 +34,16 @@ class Timer:
     run: Callable[[], Awaitable[None]]
 
 
+class Resource(Protocol):
+    """What is there before a service serves and until it has stopped."""
+
+    async def start(self) -> None:
+        """Raises what keeps it from being there."""
+
+    async def stop(self) -> None:
+        """Lets it go."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a service is made of."""
@@ -41,6 +52,7 @@ class Parts:
     """(full name, function that adds the servicer)."""
     subscriptions: Sequence[Subscription] = ()
     timers: Sequence[Timer] = field(default_factory=tuple)
+    resources: Sequence[Resource] = ()
 
 
 def run(
@@ -48,9 +60,11 @@ def run(
     migrations: Path,
     formats: Mapping[int, Check],
     build: Callable[[Settings, Database], Parts],
+    *,
+    keystore: bool = False,
 ) -> None:
-    """Runs the service `name` until SIGTERM or SIGINT."""
-    settings = Settings.from_environment()
+    """Runs the service `name` until SIGTERM or SIGINT; `keystore` says whether it has keys."""
+    settings = Settings.from_environment(keystore=keystore)
     logs.set_up(name)
     provider = telemetry.set_up(name, settings.telemetry)
     uvloop.run(_run(name, migrations, formats, build, settings))
@@ -76,6 +90,8 @@ async def _run(
     wakeups.start()
     database = await Database.connect(settings.database_url, wakeups)
     parts = build(settings, database)
+    for resource in parts.resources:
+        await resource.start()
     kafka = Kafka.of(settings)
     relay = asyncio.create_task(Relay(name, settings.database_url, kafka, wakeups).run())
     consumers = [Consumer(one, database, kafka) for one in parts.subscriptions]
@@ -97,6 +113,8 @@ async def _run(
     for task in (*timers, relay):
         task.cancel()
     await asyncio.gather(*timers, relay, return_exceptions=True)
+    for resource in parts.resources:
+        await resource.stop()
     await wakeups.stop()
     await database.close()
 

@@ -16,6 +16,8 @@ class Settings:
 
     database_url: str
     """PostgreSQL, as the service's own role; empty for a process without a database."""
+    keystore_url: str
+    """The key store's PostgreSQL, as the service's own role; empty for one without keys."""
     kafka: str
     """Bootstrap servers, host:port, comma-separated."""
     kafka_username: str
@@ -43,9 +45,13 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str] = os.environ, *, database: bool = True
+        cls,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        database: bool = True,
+        keystore: bool = False,
     ) -> "Settings":
-        """From HARBOURLIGHT_* variables; `database` says whether the process needs one.
+        """From HARBOURLIGHT_* variables; `database` and `keystore` say whether it needs one.
 
         Raises MissingSetting.
         """
@@ -64,6 +70,11 @@ class Settings:
             database_url=(
                 required("DATABASE_URL", "postgresql://role:password@host:port/database")
                 if database
+                else ""
+            ),
+            keystore_url=(
+                required("KEYSTORE_URL", "postgresql://role:password@host:port/database")
+                if keystore
                 else ""
             ),
             kafka=required("KAFKA", "the bootstrap servers, host:port"),

@@ -61,6 +61,14 @@ class Folder:
             elif path.name != "lock":
                 path.unlink()
 
+    def keep_previous_logs(self) -> None:
+        """Puts the logs of the run before aside, for who asks why it ended."""
+        logs, previous = self.folder("logs"), self.folder("logs.previous")
+        for path in previous.iterdir():
+            path.unlink()
+        for path in logs.iterdir():
+            path.rename(previous / path.name)
+
     def release(self) -> None:
         """Lets another run have the folder."""
         if self._lock:

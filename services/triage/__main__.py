@@ -9,6 +9,7 @@ from services.triage.api import TriageApi
 from services.triage.handlers import Handlers
 from services.triage.queue import Queue
 from shared.database import Database
+from shared.erasure import SCRUB_SECONDS, KeyStore
 from shared.service import Parts, Timer, run
 from shared.settings import Settings
 from shared.signed_tokens import SignedTokens
@@ -16,6 +17,7 @@ from shared.signed_tokens import SignedTokens
 
 def build(settings: Settings, database: Database) -> Parts:
     """The service's parts over its database."""
+    keys = KeyStore(settings.keystore_url)
     handlers = Handlers(database)
     queue = Queue(database, SignedTokens(settings.secret))
     api = TriageApi(handlers, queue, database.wakeups)
@@ -23,9 +25,10 @@ def build(settings: Settings, database: Database) -> Parts:
     return Parts(
         api=[(name, lambda s: triage_pb2_grpc.add_TriageServiceServicer_to_server(api, s))],
         subscriptions=[consumers.SUBSCRIPTION],
-        timers=[Timer(5.0, handlers.sweep_deadlines)],
+        timers=[Timer(5.0, handlers.sweep_deadlines), Timer(SCRUB_SECONDS, keys.scrub)],
+        resources=[keys],
     )
 
 
 if __name__ == "__main__":
-    run("triage", Path(__file__).parent / "migrations", formats.CHECKS, build)
+    run("triage", Path(__file__).parent / "migrations", formats.CHECKS, build, keystore=True)

@@ -19,6 +19,8 @@ from tests.contract.manifests import (
     of_kind,
 )
 
+_KEYS = topology.keystore_database("harbourlight")
+
 
 def processes_drift(running: dict[str, Running]) -> Iterator[str]:
     """Where processes are not run as the topology says, with what the settings ask for."""
@@ -29,17 +31,28 @@ def processes_drift(running: dict[str, Running]) -> Iterator[str]:
         one, process = running[name], wanted[name]
         environment = one.environment
         has_database = process.principal in topology.DATABASES
+        has_keys = process.principal in topology.KEYSTORES
         yield from _differ(f"{name}: command", one.command, ["python", "-m", process.module])
         ours = {key for key in environment if key.startswith("HARBOURLIGHT_")}
         yield from _differ(f"{name}: settings that do not exist", ours - known, set())
         try:
-            settings = Settings.from_environment(environment, database=has_database)
+            settings = Settings.from_environment(
+                environment, database=has_database, keystore=has_keys
+            )
         except MissingSetting as missing:
             yield f"{name}: {missing}"
             continue
         yield from _differ(f"{name}: principal", settings.kafka_username, process.principal)
         role = urlsplit(settings.database_url).username
         yield from _differ(f"{name}: role", role, process.principal if has_database else None)
+        keys = urlsplit(settings.keystore_url)
+        yield from _differ(
+            f"{name}: key role", keys.username, process.principal if has_keys else None
+        )
+        if has_keys:
+            yield from _differ(f"{name}: keys' database", keys.path.lstrip("/"), _KEYS)
+        same = urlsplit(settings.database_url).hostname == keys.hostname
+        yield from _differ(f"{name}: keys beside the data", has_keys and same, False)
         yield from _differ(f"{name}: database password", "PGPASSWORD" in environment, has_database)
         if process.serves:
             host, _, port = settings.listen.rpartition(":")
@@ -179,16 +192,26 @@ def _granted() -> Iterator[tuple[str, str, str, str]]:
 
 
 def _database_drift(documents: list[Document]) -> Iterator[str]:
-    cluster = named(documents, "Cluster", "postgres")["spec"]
+    yield from _cluster_drift(documents, "postgres", "harbourlight", topology.DATABASES)
+    yield from _cluster_drift(documents, "keystore", "harbourlight-keys", topology.KEYSTORES)
+    keystore = named(documents, "Cluster", "keystore")["spec"]
+    yield from _differ("copies of keys", keystore.keys() & {"backup", "plugins", "replica"}, set())
+    recycle = keystore["postgresql"]["parameters"].get("wal_recycle")
+    yield from _differ("logs of keys used again", recycle, "off")
+
+
+def _cluster_drift(
+    documents: list[Document], name: str, database: str, owners: tuple[str, ...]
+) -> Iterator[str]:
+    cluster = named(documents, "Cluster", name)["spec"]
     quorum = {"method": "any", "number": 1, "dataDurability": "required", "failoverQuorum": True}
-    yield from _differ("instances", cluster["instances"], 3)
-    yield from _differ("quorum", cluster["postgresql"]["synchronous"], quorum)
+    yield from _differ(f"{name}: instances", cluster["instances"], 3)
+    yield from _differ(f"{name}: quorum", cluster["postgresql"]["synchronous"], quorum)
     roles = {(one["name"], one["passwordSecret"]["name"]) for one in cluster["managed"]["roles"]}
-    wanted = {(name, f"postgres-{name}") for name in topology.DATABASES}
-    yield from _differ("roles", roles, wanted)
-    schemas = named(documents, "Database", "harbourlight")["spec"]["schemas"]
-    owners = {(one["name"], one["owner"]) for one in schemas}
-    yield from _differ("schemas", owners, {(name, name) for name in topology.DATABASES})
+    yield from _differ(f"{name}: roles", roles, {(one, f"postgres-{one}") for one in owners})
+    schemas = named(documents, "Database", database)["spec"]["schemas"]
+    found = {(one["name"], one["owner"]) for one in schemas}
+    yield from _differ(f"{name}: schemas", found, {(one, one) for one in owners})
 
 
 def _known_settings() -> set[str]:
@@ -199,7 +222,7 @@ def _known_settings() -> set[str]:
             asked.add(name)
             return "00"
 
-    Settings.from_environment(Asking())
+    Settings.from_environment(Asking(), keystore=True)
     return asked
 
 

@@ -93,6 +93,11 @@ def _variable(documents: list[Document], name: str) -> Document:
         lambda d: d.remove(named(d, "NetworkPolicy", "triage")),
         lambda d: d.remove(named(d, "ServiceAccount", "triage")),
         lambda d: named(d, "Database", "harbourlight")["spec"]["schemas"].pop(),
+        lambda d: named(d, "Database", "harbourlight-keys")["spec"]["schemas"].pop(),
+        lambda d: named(d, "Cluster", "keystore")["spec"].update(backup={}),
+        lambda d: _variable(d, "KEYSTORE_URL").update(
+            value="postgresql://triage@postgres-rw/harbourlight_keys"
+        ),
         lambda d: named(d, "Cluster", "postgres")["spec"]["postgresql"]["synchronous"].update(
             dataDurability="preferred"
         ),
@@ -118,6 +123,7 @@ def test_a_drift_of_the_kubernetes_manifests_is_found(
         lambda c: c["remedy"]["environment"].update(HARBOURLIGHT_TELEMETRIES="x"),
         lambda c: c["remedy"]["environment"].update(HARBOURLIGHT_LISTEN="127.0.0.1:7000"),
         lambda c: c["remedy"]["environment"].pop("HARBOURLIGHT_KAFKA"),
+        lambda c: c["reporting"]["environment"].pop("HARBOURLIGHT_KEYSTORE_URL"),
         lambda c: c["notification-router"]["environment"].update(
             HARBOURLIGHT_KAFKA_USERNAME="notification"
         ),
@@ -150,13 +156,15 @@ def test_compose_provisions_the_passwords_that_its_processes_use(
         given.append(arguments)
 
     monkeypatch.setattr(provision, "provision_database", record)
+    monkeypatch.setattr(provision, "provision_keystore", record)
     monkeypatch.setattr(provision, "provision_kafka", record)
     environment = manifests.compose_environment(COMPOSE["services"]["provision"])
     asyncio.run(provision.provision(environment))
-    (_, roles), (access, _, _, principals) = given
+    (_, roles), (_, key_roles), (access, _, _, principals) = given
 
     assert principals.keys() == set(topology.PRINCIPALS)
     assert roles == {name: principals[name] for name in topology.DATABASES}
+    assert key_roles == roles
     for name, running in manifests.compose_processes(COMPOSE).items():
         principal = PRINCIPALS[name]
         assert running.environment["HARBOURLIGHT_KAFKA_PASSWORD"] == principals[principal]
@@ -207,7 +215,7 @@ def _referred(node: Any) -> Iterator[str]:
 
 
 def test_the_kubernetes_guide_names_every_object_that_people_make() -> None:
-    made = {"settings", "events-cluster-ca-cert", "postgres-ca"}
+    made = {"settings", "events-cluster-ca-cert", "postgres-ca", "keystore-ca"}
     made |= {f"kafka-{principal}" for principal in topology.PRINCIPALS}
     by_people = set(_referred(DOCUMENTS)) - made
     assert {"jwks", *topology.DATABASES} <= by_people

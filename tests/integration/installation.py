@@ -131,6 +131,10 @@ class Installation:
         """Its database, as a service's role."""
         return self.environment(role)["HARBOURLIGHT_DATABASE_URL"]
 
+    def keystore_url(self, role: str) -> str:
+        """Its key store, as a service's role."""
+        return self.environment(role)["HARBOURLIGHT_KEYSTORE_URL"]
+
     def kafka(self, principal: str, kind: type[K] = Kafka) -> K:
         """Its topics, as a principal."""
         username, password = self.stack.credentials(principal)

@@ -23,7 +23,7 @@ from deploy.embedded.bootstrap import ROOT
 from deploy.embedded.folder import write_private
 from deploy.embedded.processes import last_lines
 from deploy.embedded.running import run
-from deploy.embedded.stack import DATABASE_SETTING, KAFKA_SETTING, Stack
+from deploy.embedded.stack import DATABASE_SETTING, KAFKA_SETTING, KEYSTORE_SETTING, Stack
 
 _SECONDS = 120
 
@@ -109,6 +109,7 @@ async def hold(servers: Servers) -> int:
         async with Stack(servers.data, services=False) as stack:
             access = {
                 DATABASE_SETTING: stack.admin_database_url,
+                KEYSTORE_SETTING: stack.keystore_admin_url,
                 KAFKA_SETTING: stack.kafka_admin.bootstrap,
                 f"{KAFKA_SETTING}_USERNAME": stack.kafka_admin.username,
                 f"{KAFKA_SETTING}_PASSWORD": stack.kafka_admin.password,
@@ -118,7 +119,7 @@ async def hold(servers: Servers) -> int:
                 await asyncio.sleep(0.2)
             servers.access.unlink()
     # The logs stay.
-    for name in ("postgres", "kafka"):
+    for name in ("postgres", "keystore", "kafka"):
         shutil.rmtree(servers.data / name, ignore_errors=True)
     return 0
 
