@@ -83,9 +83,12 @@ def _control_character(text: str) -> str | None:
 def _rule_violation(root: Any, found: protovalidate.Violation) -> Violation:
     path, field, inside = "", None, root
     for element in found.proto.field.elements if found.proto.field else ():
-        field = inside.fields_by_name[element.field_name]
+        path += f".{element.field_name}" if path else element.field_name
+        field = inside.fields_by_name.get(element.field_name)
+        if field is None:
+            # A choice between fields ("oneof"), of which none was made.
+            break
         inside = field.message_type
-        path += f".{field.name}" if path else field.name
         subscript = element.subscript
         if subscript is not None and subscript.field == "index":
             path += f"[{subscript.value}]"

@@ -204,9 +204,11 @@ requests = st.one_of(
 
 
 def exists(descriptor: Descriptor | None, path: str) -> bool:
-    """Whether the message has a field there."""
+    """Whether the message has a field there, or a choice between fields."""
     field: FieldDescriptor | None = None
     for step in path.split("."):
+        if descriptor and step in descriptor.oneofs_by_name:
+            return path.endswith(step)
         name, _, index = step.partition("[")
         field = descriptor.fields_by_name.get(name) if descriptor else None
         if field is None or (index and not field.is_repeated):
