@@ -1,5 +1,6 @@
 """Reports of fresh cases: as signed calls, and as the events that follow from them."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,7 +58,10 @@ def signed_calls(origin: str, count: int) -> list[SignedCall]:
     for number in range(count):
         key = CaseKey.generate()
         request = reporting_pb2.SubmitReportRequest(
-            request_id=str(uuid.uuid4()), handle=key.handle, facts=_facts(number)
+            request_id=str(uuid.uuid4()),
+            handle=key.handle,
+            facts=_facts(number),
+            receipt_nonce=os.urandom(32),
         ).SerializeToString()
         found.append(SignedCall(key.handle, request, key.sign_call(origin, SUBMIT, request)))
     return found

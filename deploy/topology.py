@@ -68,6 +68,9 @@ DATABASES = ("reporting", "triage", "notification", "remedy")
 KEYSTORES = ("reporting", "triage")
 """Of them, those that hold what must be erasable, and so keys in the key store."""
 
+PROMISERS = ("reporting",)
+"""Services that give receipts, and so have a key that they sign their promises by."""
+
 FEED = "notification.feed.v1"
 FEED_READER = "ngo"
 """Principal of NGOs that read the feed topic directly; it reads nothing else."""

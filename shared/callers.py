@@ -39,6 +39,8 @@ class Caller:
     """Country codes that an officer is competent for; {"*"} is all."""
     desks: frozenset[str] = field(default_factory=frozenset)
     """Desks that an officer works at; {"*"} is all."""
+    key: bytes = b""
+    """A company's raw public key; empty where nobody signed the call."""
 
 
 ANYBODY = Caller(options.ROLE_PUBLIC, "anybody")
@@ -68,7 +70,7 @@ class Callers:
             except signing.BadSignature as error:
                 raise _unauthenticated(str(error)) from error
             case_handle = handle.derive(key)
-            return Caller(options.ROLE_COMPANY, case_handle, handle=case_handle)
+            return Caller(options.ROLE_COMPANY, case_handle, handle=case_handle, key=key)
         return ANYBODY
 
     def _by_token(self, token: str) -> Caller:

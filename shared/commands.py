@@ -14,11 +14,12 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
-from shared import outbox, translate
+from shared import outbox, receipts, translate
 from shared.callers import Caller
 from shared.database import Connection, Database
 from shared.decisions import Decision
 from shared.errors import Kind, Refusal, stale
+from shared.receipts import Promiser, Receipt
 from shared.records import Records
 
 S = TypeVar("S")
@@ -56,6 +57,15 @@ class Emitter:
         )
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a command is answered, as it is recorded."""
+
+    response: bytes
+    """Serialized, without the receipt."""
+    receipt: Receipt | None = None
+
+
 class _AnsweredBefore(Exception):
     """The request_id is recorded already."""
 
@@ -63,10 +73,18 @@ class _AnsweredBefore(Exception):
 class Commands(Generic[S]):
     """The commands of one aggregate."""
 
-    def __init__(self, database: Database, records: Records[S], emitter: Emitter) -> None:
+    def __init__(
+        self,
+        database: Database,
+        records: Records[S],
+        emitter: Emitter,
+        promiser: Promiser | None = None,
+    ) -> None:
+        """`promiser` signs for the receipts of a service whose requests may ask for one."""
         self._database = database
         self._records = records
         self._emitter = emitter
+        self._promiser = promiser
 
     async def run(
         self,
@@ -78,16 +96,23 @@ class Commands(Generic[S]):
         reply: Callable[[S, int], Message],
         visible: Callable[[S], bool] = lambda _: True,
         subject: str | None = None,
+        signer: bytes | None = None,
     ) -> bytes:
-        """The serialized response.
+        """The serialized response, with a receipt where one was asked for and an event emitted.
 
         `find` is an SQL condition on $1 and its value, for the row to lock; `subject` names the
         row to make where there is none. `decide` gets None where there is no row, or none that is
         `visible` to the caller. `reply` gets the new state and its revision, which is the etag.
+        `signer` is the raw public key that the receipt is bound to: the caller's own, or one that
+        the request names.
         Raises Refusal, which changes nothing.
         """
 
-        async def work(connection: Connection) -> bytes:
+        opening = receipts.asked(
+            request, call.caller.key if signer is None else signer, call.request_hash
+        )
+
+        async def work(connection: Connection) -> Answer:
             condition, value = find
             found = await self._records.lock(connection, value, condition)
             key, stored = found if found and visible(found[1].state) else (subject, None)
@@ -102,15 +127,21 @@ class Commands(Generic[S]):
             if decision.events:
                 await self._records.save(connection, [(key, decision.state, revision)])
                 revision += 1
-            response = reply(decision.state, revision).SerializeToString()
-            await record_answer(connection, call, request.request_id, response)
-            await outbox.append(
-                connection,
-                [self._emitter.outgoing(event, key, now) for event in decision.events],
-            )
-            return response
+            events = [self._emitter.outgoing(event, key, now) for event in decision.events]
+            receipt = None
+            if opening and events:
+                receipt, events = receipts.lodged(events, opening)
+            answer = Answer(reply(decision.state, revision).SerializeToString(), receipt)
+            await record_answer(connection, call, request.request_id, answer)
+            await outbox.append(connection, events)
+            return answer
 
-        return await answered_once(self._database, call, request.request_id, work)
+        answer = await answered_once(self._database, call, request.request_id, work)
+        if answer.receipt is None:
+            return answer.response
+        if self._promiser is None:
+            raise RuntimeError(f"{call.method} gives receipts, and nobody signs for them")
+        return self._promiser.added(call.method, answer.response, answer.receipt)
 
     async def pass_time(
         self, subject: str, decide: Callable[[S | None, datetime], Decision[S] | None]
@@ -132,18 +163,30 @@ class Commands(Generic[S]):
         await self._database.transaction(work)
 
 
+_ANSWER = """
+INSERT INTO answer (caller, method, request_id, request_hash, response, receipt)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+"""
+_ANSWER_AND_RECEIPT = f"""
+WITH recorded AS ({_ANSWER} RETURNING receipt)
+INSERT INTO receipt (event_id, subject, type, time, commitment, opening)
+SELECT receipt, $7, $8, $9, $10, $11 FROM recorded
+"""
+
+
 async def record_answer(
-    connection: Connection, call: Call, request_id: str, response: bytes
+    connection: Connection, call: Call, request_id: str, answer: Answer
 ) -> None:
-    """Keeps the answer of a command, in its transaction."""
+    """Keeps the answer of a command and its receipt, in its transaction and one statement."""
+    receipt = answer.receipt
     done = await connection.execute(
-        "INSERT INTO answer (caller, method, request_id, request_hash, response)"
-        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        _ANSWER_AND_RECEIPT if receipt else _ANSWER,
         call.caller.name,
         call.method,
         UUID(request_id),
         call.request_hash,
-        response,
+        answer.response,
+        *(receipt.columns if receipt else (None,)),
     )
     if done != "INSERT 0 1":
         raise _AnsweredBefore
@@ -153,8 +196,8 @@ async def answered_once(
     database: Database,
     call: Call,
     request_id: str,
-    work: Callable[[Connection], Awaitable[bytes]],
-) -> bytes:
+    work: Callable[[Connection], Awaitable[Answer]],
+) -> Answer:
     """The answer of `work`, or the recorded one where this command was answered before.
 
     Raises Refusal (REUSED_REQUEST_ID) where the id was used for another body.
@@ -167,7 +210,8 @@ async def answered_once(
     except Refusal as error:
         refusal = error
     row = await database.fetchrow(
-        "SELECT request_hash, response FROM answer"
+        f"SELECT request_hash, response, {receipts.COLUMNS}"
+        " FROM answer LEFT JOIN receipt ON receipt.event_id = answer.receipt"
         " WHERE caller = $1 AND request_id = $2 AND method = $3",
         call.caller.name,
         UUID(request_id),
@@ -181,4 +225,4 @@ async def answered_once(
             Kind.REUSED_REQUEST_ID,
             f"request_id {request_id} was used for another request: choose a new one",
         )
-    return bytes(row["response"])
+    return Answer(row["response"], receipts.read(row))

@@ -33,6 +33,8 @@ class Settings:
     """Name of the installation, which every call signature is bound to."""
     secret: bytes
     """Key of the service's own tokens and pseudonyms."""
+    promise_key: Path | None
+    """File with the key that the service signs its promises by; None for one that gives none."""
     telemetry: Path | None
     """Folder for trace files; None exports by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT is set."""
     topic_prefix: str
@@ -85,6 +87,7 @@ class Settings:
             jwks=path("JWKS"),
             origin=environment.get("HARBOURLIGHT_ORIGIN", "harbourlight.local"),
             secret=bytes.fromhex(required("SECRET", "64 hexadecimal digits")),
+            promise_key=path("PROMISE_KEY"),
             telemetry=path("TELEMETRY"),
             topic_prefix=environment.get("HARBOURLIGHT_TOPIC_PREFIX", ""),
             instance=environment.get("HARBOURLIGHT_INSTANCE", "1"),

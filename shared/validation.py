@@ -118,6 +118,7 @@ _WORDING = {
     "repeated.min_items": "is required: give at least {}",
     "repeated.max_items": "is too long: give at most {}",
     "repeated.unique": "names something twice",
+    "bytes.len": "is not {} bytes long",
     "string.min_len": "is too short: its least length is {}",
     "string.max_len": "is too long: at most {} characters",
     "string.pattern": "is not of the form {}",

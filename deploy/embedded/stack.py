@@ -22,6 +22,7 @@ from deploy.embedded.health import is_serving
 from deploy.embedded.leftovers import clean_up, save_record
 from deploy.embedded.processes import Child, Program, StartError, together
 from deploy.embedded.tokens import ISSUER, ROLES, TokenKey
+from harbourlight.proofs.notes import SignerKey
 
 DATABASE = "harbourlight"
 KEYSTORE_SETTING = "HARBOURLIGHT_KEYSTORE_URL"
@@ -89,6 +90,9 @@ class Stack:
             "origin": ISSUER,
             "services": {one.name: self._address(one.name) for one in serving},
             "tokens": {role: str(path) for role, path in self._token_files.items()},
+            "promises": {
+                name: str(self._promise_key(name).verifier) for name in topology.PROMISERS
+            },
             "ca": None,
             "kafka": {
                 "bootstrap": self.kafka_bootstrap,
@@ -150,6 +154,10 @@ class Stack:
                 self._database_password(process.principal),
                 topology.keystore_database(database),
             )
+        if service in topology.PROMISERS:
+            key = self._promise_key(service).write()
+            path = self._folder.write(f"promise-{service}.key", f"{key}\n")
+            settings["PROMISE_KEY"] = str(path)
         if process.serves:
             settings["LISTEN"] = self._address(process.name)
         return {f"HARBOURLIGHT_{name}": value for name, value in settings.items()}
@@ -282,6 +290,10 @@ class Stack:
 
     def _database_password(self, name: str) -> str:
         return self._folder.secret(f"database {name}")
+
+    def _promise_key(self, service: str) -> SignerKey:
+        secret = bytes.fromhex(self._folder.secret(f"promise {service}"))
+        return SignerKey.of(f"{ISSUER}/{service}", secret)
 
     def _make_keys(self) -> None:
         tokens = self._folder.folder("tokens")

@@ -9,14 +9,18 @@ from services.reporting.api import ReportingApi
 from services.reporting.handlers import Handlers
 from shared.database import Database
 from shared.erasure import SCRUB_SECONDS, KeyStore
+from shared.receipts import Promiser
 from shared.service import Parts, Timer, run
 from shared.settings import Settings
+from shared.signed_tokens import SignedTokens
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def build(settings: Settings, database: Database) -> Parts:
     """The service's parts over its database."""
     keys = KeyStore(settings.keystore_url)
-    handlers = Handlers(database)
+    handlers = Handlers(database, Promiser.load(settings), SignedTokens(settings.secret))
     api = ReportingApi(handlers, database.wakeups)
     name = reporting_pb2.DESCRIPTOR.services_by_name["ReportingService"].full_name
     return Parts(
@@ -30,4 +34,4 @@ def build(settings: Settings, database: Database) -> Parts:
 
 
 if __name__ == "__main__":
-    run("reporting", Path(__file__).parent / "migrations", formats.CHECKS, build, keystore=True)
+    run("reporting", MIGRATIONS, formats.CHECKS, build, keystore=True)

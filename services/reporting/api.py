@@ -33,6 +33,11 @@ class ReportingApi(reporting_pb2_grpc.ReportingServiceServicer):
     async def WithdrawReport(self, request: pb.WithdrawReportRequest, call: Call) -> bytes:
         return await self._handlers.withdraw_report(call, request)
 
+    async def ListReceipts(
+        self, request: pb.ListReceiptsRequest, call: Call
+    ) -> pb.ListReceiptsResponse:
+        return await self._handlers.list_receipts(call, request)
+
     async def GetCase(self, request: pb.GetCaseRequest, call: Call) -> pb.GetCaseResponse:
         return pb.GetCaseResponse(case=await self._case(request.handle))
 

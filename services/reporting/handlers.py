@@ -1,6 +1,7 @@
 """One command or one event, one transaction."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 from google.protobuf.message import Message
 
@@ -8,14 +9,17 @@ from harbourlight import routing
 from harbourlight.reporting.v1 import events_pb2, reporting_pb2
 from services.reporting import domain, store
 from services.reporting.domain import Case
-from shared import translate
+from shared import receipts, translate
 from shared.cloudevents import Incoming
 from shared.commands import Call, Commands, Emitter
 from shared.database import Database
 from shared.decisions import Decision, NotYet
+from shared.receipts import Promiser
 from shared.records import Stored
+from shared.signed_tokens import SignedTokens
 
 EMITTER = Emitter(events_pb2)
+_PAGE, _LARGEST_PAGE = 50, 200
 
 
 def view(case: Case, revision: int) -> reporting_pb2.Case:
@@ -32,9 +36,11 @@ def _facts(message: Message) -> domain.Facts:
 class Handlers:
     """The service's commands and queries."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, promiser: Promiser, tokens: SignedTokens) -> None:
         self._database = database
-        self._commands = Commands(database, store.CASES, EMITTER)
+        self._promiser = promiser
+        self._tokens = tokens
+        self._commands = Commands(database, store.CASES, EMITTER, promiser)
 
     async def place_marker(self, call: Call, request: reporting_pb2.PlaceMarkerRequest) -> bytes:
         """Makes a marked case."""
@@ -107,6 +113,33 @@ class Handlers:
             decide=lambda case, _: domain.withdraw(case, reason=reason),
             reply=lambda case, n: reporting_pb2.WithdrawReportResponse(case=view(case, n)),
         )
+
+    async def list_receipts(
+        self, call: Call, request: reporting_pb2.ListReceiptsRequest
+    ) -> reporting_pb2.ListReceiptsResponse:
+        """One page of what the case has receipts of."""
+        scope = f"{call.method}\0{request.handle}".encode()
+        after = None
+        if request.page_token:
+            time, event_id = self._tokens.decode(scope, request.page_token, "page_token")
+            after = datetime.fromisoformat(time), UUID(event_id)
+        size = min(request.page_size or _PAGE, _LARGEST_PAGE)
+        found = await receipts.page(self._database, request.handle, after, size + 1)
+        response = reporting_pb2.ListReceiptsResponse(
+            receipts=[
+                reporting_pb2.LodgedReceipt(
+                    receipt=self._promiser.message(one),
+                    nonce=one.opening.nonce,
+                    request_hash=one.opening.request_hash,
+                )
+                for one in found[:size]
+            ]
+        )
+        if len(found) > size:
+            last = found[size - 1].text
+            position = [last.time.isoformat(), last.event_id]
+            response.next_page_token = self._tokens.encode(scope, position)
+        return response
 
     async def read(self, handle: str) -> Stored[Case] | None:
         """The case as it is now, or None."""

@@ -54,6 +54,8 @@ def processes_drift(running: dict[str, Running]) -> Iterator[str]:
         same = urlsplit(settings.database_url).hostname == keys.hostname
         yield from _differ(f"{name}: keys beside the data", has_keys and same, False)
         yield from _differ(f"{name}: database password", "PGPASSWORD" in environment, has_database)
+        promises = process.module.split(".")[1] in topology.PROMISERS
+        yield from _differ(f"{name}: key of promises", settings.promise_key is not None, promises)
         if process.serves:
             host, _, port = settings.listen.rpartition(":")
             yield from _differ(f"{name}: address", host, "0.0.0.0")

@@ -191,6 +191,17 @@ def test_a_method_that_changes_something_can_be_repeated_safely(method: MethodDe
     assert rules(request_id).string.uuid
 
 
+@methods(lambda method: "receipt_nonce" in method.input_type.fields_by_name)
+def test_who_asks_for_a_receipt_names_32_bytes_or_none_and_is_answered_with_one(
+    method: MethodDescriptor,
+) -> None:
+    rule = rules(method.input_type.fields_by_name["receipt_nonce"])
+    assert rule.bytes.len == 32
+    assert rule.ignore == validate_pb2.IGNORE_IF_ZERO_VALUE
+    receipt = method.output_type.fields_by_name["receipt"]
+    assert receipt.message_type.full_name == "harbourlight.types.v1.Receipt"
+
+
 @methods(lambda method: method.name.startswith("List"))
 def test_a_list_pages(method: MethodDescriptor) -> None:
     asked, answered = method.input_type.fields_by_name, method.output_type.fields_by_name

@@ -124,6 +124,7 @@ def test_a_drift_of_the_kubernetes_manifests_is_found(
         lambda c: c["remedy"]["environment"].update(HARBOURLIGHT_LISTEN="127.0.0.1:7000"),
         lambda c: c["remedy"]["environment"].pop("HARBOURLIGHT_KAFKA"),
         lambda c: c["reporting"]["environment"].pop("HARBOURLIGHT_KEYSTORE_URL"),
+        lambda c: c["reporting"]["environment"].pop("HARBOURLIGHT_PROMISE_KEY"),
         lambda c: c["notification-router"]["environment"].update(
             HARBOURLIGHT_KAFKA_USERNAME="notification"
         ),
@@ -191,7 +192,8 @@ def test_a_fresh_env_has_what_compose_requires() -> None:
     lines = [line for line in fresh_env.lines(text) if not line.startswith("#")]
     found = dict(line.split("=") for line in lines)
     required = set(re.findall(r"\$\{(\w+)", text))
-    assert found.keys() | {"HARBOURLIGHT_JWKS"} == required
+    files = {"HARBOURLIGHT_JWKS", "HARBOURLIGHT_PROMISE_KEY_REPORTING"}
+    assert found.keys() | files == required
     assert len(set(found.values())) == len(found)
     assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in found.values())
 

@@ -11,6 +11,7 @@ import pytest
 
 from harbourlight import CaseKey
 from harbourlight.options.v1 import options_pb2 as options
+from harbourlight.proofs.notes import SignerKey
 from harbourlight.reporting.v1 import events_pb2 as events
 from harbourlight.reporting.v1 import reporting_pb2 as pb
 from harbourlight.types.v1 import types_pb2 as types
@@ -20,6 +21,8 @@ from shared import cloudevents, outbox
 from shared.callers import Caller
 from shared.commands import Call
 from shared.database import Connection
+from shared.receipts import Promiser
+from shared.signed_tokens import SignedTokens
 from tests.integration import recorder
 from tests.integration.installation import Installation
 from tests.integration.recorder import TOPIC, is_all_sent, sent, upto
@@ -29,6 +32,7 @@ REPORTING = Path(domain.__file__).parent / "migrations"
 # One country per writer, so that whatever it writes is a change to what another wrote.
 WRITERS = ("MY", "TH", "VN", "KH", "ID", "PH", "BD", "IN", "NP", "PK", "LK", "MM")
 AMENDMENTS = 15
+PROMISER = Promiser("harbourlight.test", SignerKey.generate("harbourlight.test/reporting"))
 
 
 def _facts(country: str, *, ongoing_danger: bool = False) -> types.ReportFacts:
@@ -52,7 +56,7 @@ async def test_many_writers_of_few_cases_leave_no_gap_and_keep_commit_order(
 ) -> None:
     handles = [CaseKey.generate().handle for _ in range(3)]
     async with installation.database("reporting", REPORTING) as database:
-        handlers = Handlers(database)
+        handlers = Handlers(database, PROMISER, SignedTokens(b""))
         for handle in handles:
             report = pb.SubmitReportRequest(
                 request_id=str(uuid4()), handle=handle, facts=_facts("SG")

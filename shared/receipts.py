@@ -1,0 +1,162 @@
+"""Receipts: what a command lodged, committed to by the ledger and promised at once.
+
+Whoever sends 32 random bytes as `receipt_nonce` gets a receipt of the first event that the command
+emits. Its commitment rides on that event to the ledger, and what the commitment is of is kept
+beside the recorded answer. The promise is signed whenever the answer is given, after the commit:
+Ed25519 is deterministic, and all that is signed was recorded, so a repeated answer is the same.
+"""
+
+import os
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from google.protobuf.message import Message
+
+from harbourlight.proofs.challenges import Opening
+from harbourlight.proofs.notes import SignerKey
+from harbourlight.proofs.promises import Promise
+from harbourlight.proofs.receipts import ReceiptText
+from harbourlight.types.v1 import sealed_pb2
+from shared import contract
+from shared.database import Database
+from shared.errors import Violation, invalid
+from shared.outbox import Outgoing
+from shared.settings import MissingSetting, Settings
+
+NONCE, RECEIPT = "receipt_nonce", "receipt"
+"""Fields of a request that asks for a receipt, and of the response that has it."""
+INCLUDED_WITHIN = timedelta(seconds=60)
+"""From the event's time to the end of the promise."""
+_KEY_BYTES = 32
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A receipt of one event."""
+
+    text: ReceiptText
+    opening: Opening = field(repr=False)
+    """What makes up its salt: who does not have it cannot tell what the commitment is of."""
+
+    @classmethod
+    def of(cls, event: Outgoing, opening: Opening) -> "Receipt":
+        """The receipt of an event that has its id."""
+        assert event.event_id is not None
+        name = event.event.DESCRIPTOR.full_name
+        text = ReceiptText(opening.salt, event.subject, event.event_id, name, event.time)
+        return cls(text, opening)
+
+    @property
+    def columns(self) -> tuple[Any, ...]:
+        """Its row, in the order of COLUMNS."""
+        text, one = self.text, self.opening
+        return (
+            UUID(text.event_id),
+            text.handle,
+            text.event_type,
+            text.time,
+            text.commitment,
+            one.nonce + one.public_key + one.request_hash,
+        )
+
+
+COLUMNS = "event_id, subject, type, time, commitment, opening"
+
+
+def read(row: asyncpg.Record) -> Receipt | None:
+    """The receipt in a row; None where there is none, or its opening was erased."""
+    if row["opening"] is None:
+        return None
+    parts = (row["opening"][start : start + 32] for start in (0, 32, 64))
+    opening = Opening(*parts)
+    text = ReceiptText(opening.salt, row["subject"], str(row["event_id"]), row["type"], row["time"])
+    return Receipt(text, opening)
+
+
+def asked(request: Any, signer: bytes, request_hash: bytes) -> Opening | None:
+    """What the salt of the receipt that a request asks for is made of; None where it asks for none.
+
+    `signer` is the raw public key of who lodges. Raises Refusal where there is none.
+    """
+    nonce = getattr(request, NONCE, b"")
+    if not nonce:
+        return None
+    if len(signer) != _KEY_BYTES:
+        raise invalid([Violation(NONCE, "a receipt is bound to a key, and none signed this")])
+    return Opening(nonce, signer, request_hash)
+
+
+def new_event_id(time: datetime) -> str:
+    """A UUIDv7 of this time, as the database would draw one."""
+    millis, rest = divmod(time - _EPOCH, timedelta(milliseconds=1))
+    fraction = (rest.microseconds << 12) // 1000
+    random = int.from_bytes(os.urandom(8), "big") >> 2
+    return str(UUID(int=millis << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random))
+
+
+def lodged(events: list[Outgoing], opening: Opening) -> tuple[Receipt, list[Outgoing]]:
+    """The receipt of the first event, and the events with its commitment on the first."""
+    first = replace(events[0], event_id=new_event_id(events[0].time))
+    receipt = Receipt.of(first, opening)
+    return receipt, [replace(first, commitment=receipt.text.commitment), *events[1:]]
+
+
+@dataclass(frozen=True)
+class Promiser:
+    """A service that promises what it lodged to the ledger."""
+
+    origin: str
+    key: SignerKey
+
+    @classmethod
+    def load(cls, settings: Settings) -> "Promiser":
+        """With the key in the file that the settings name.
+
+        Raises MissingSetting, OSError, or BadNote where the file holds no such key.
+        """
+        if settings.promise_key is None:
+            raise MissingSetting(
+                "HARBOURLIGHT_PROMISE_KEY is not set: it names the file with the key that the "
+                "service signs its promises by"
+            )
+        return cls(settings.origin, SignerKey.parse(settings.promise_key.read_text("ascii")))
+
+    def promise(self, receipt: Receipt) -> str:
+        """The signed note that the ledger will have the receipt's commitment in time."""
+        by = receipt.text.time + INCLUDED_WITHIN
+        return Promise(self.origin, receipt.text.commitment, by).sign(self.key)
+
+    def message(self, receipt: Receipt) -> sealed_pb2.Receipt:
+        """The receipt as its holder gets it."""
+        return sealed_pb2.Receipt(text=str(receipt.text), promise=self.promise(receipt))
+
+    def added(self, method: str, response: bytes, receipt: Receipt) -> bytes:
+        """The serialized response of a method with the receipt in it."""
+        # Serialized messages can be joined: what follows adds the fields that it has.
+        more = _response(method)(**{RECEIPT: self.message(receipt)})
+        return response + more.SerializeToString()
+
+
+@cache
+def _response(method: str) -> type[Message]:
+    return contract.message_class(contract.find_method(method).output_type)
+
+
+async def page(
+    database: Database, subject: str, after: tuple[datetime, UUID] | None, most: int
+) -> list[Receipt]:
+    """The subject's receipts behind a place, oldest first, without those that were erased."""
+    rows = await database.fetch(
+        f"SELECT {COLUMNS} FROM receipt WHERE subject = $1 AND opening IS NOT NULL"
+        " AND ($2::timestamptz IS NULL OR (time, event_id) > ($2, $3))"
+        " ORDER BY time, event_id LIMIT $4",
+        subject,
+        *(after or (None, None)),
+        most,
+    )
+    return [found for row in rows if (found := read(row))]
