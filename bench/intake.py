@@ -9,7 +9,7 @@ _WARM_UP = 200
 
 
 async def measure(rig: Rig, effort: Effort) -> list[Figure]:
-    """The reporting service against a bare gRPC handler with one insert."""
+    """The reporting service over TLS against a bare gRPC handler with one insert, without."""
     count = effort.of(3_000)
     room = await rig.room()
     async with (
@@ -17,12 +17,13 @@ async def measure(rig: Rig, effort: Effort) -> list[Figure]:
         rig.service("reporting", room) as address,
         rig.connection(room) as database,
     ):
-        bare_address = await bare.ready()
+        bare_address, ca = await bare.ready(), str(rig.stack.ca)
 
-        async def calls_per_second(of: str, number: int = count) -> float:
+        async def calls_per_second(of: str, ca: str = "", number: int = count) -> float:
             async with rig.task(
                 "bench.load",
                 address=of,
+                ca=ca,
                 origin=rig.stack.endpoints["origin"],
                 count=number,
                 concurrency=_CONCURRENCY,
@@ -35,13 +36,13 @@ async def measure(rig: Rig, effort: Effort) -> list[Figure]:
                 found = await load.result()
             return float(found["calls_per_second"])
 
-        await calls_per_second(bare_address, _WARM_UP)
-        await calls_per_second(address, _WARM_UP)
+        await calls_per_second(bare_address, number=_WARM_UP)
+        await calls_per_second(address, ca, _WARM_UP)
         return await throughput(
             "intake",
             "calls/s",
             ">= 0.5",
             effort,
             lambda: calls_per_second(bare_address),
-            lambda: calls_per_second(address),
+            lambda: calls_per_second(address, ca),
         )

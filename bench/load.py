@@ -6,26 +6,26 @@ here the same and as little as can be whoever answers it.
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import grpc
 import uvloop
 
 from bench import reports, tasks
+from deploy.embedded.health import channel
 
 
 async def _run(given: dict[str, Any]) -> None:
     calls = reports.signed_calls(given["origin"], given["count"])
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
-    channels = [
-        grpc.aio.insecure_channel(given["address"], options=options)
-        for _ in range(given["channels"])
-    ]
-    await asyncio.gather(*(channel.channel_ready() for channel in channels))
+    ca = Path(given["ca"]) if given["ca"] else None
+    channels = [channel(given["address"], ca, options) for _ in range(given["channels"])]
+    await asyncio.gather(*(one.channel_ready() for one in channels))
     left = iter(calls)
 
-    async def call_one_after_another(channel: grpc.aio.Channel) -> None:
-        invoke = channel.unary_unary(reports.SUBMIT)
+    async def call_one_after_another(one: grpc.aio.Channel) -> None:
+        invoke = one.unary_unary(reports.SUBMIT)
         for call in left:
             await invoke(call.request, metadata=call.metadata)
 
@@ -45,8 +45,8 @@ async def _run(given: dict[str, Any]) -> None:
             "processor_share": (time.process_time() - worked) / seconds,
         }
     )
-    for channel in channels:
-        await channel.close()
+    for one in channels:
+        await one.close()
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
-import grpc
 import uvloop
 
 from bench import reports, tasks
+from deploy.embedded.health import channel
 from harbourlight.triage.v1 import triage_pb2
 
 _WATCH = "/harbourlight.triage.v1.TriageService/WatchQueue"
@@ -19,8 +20,9 @@ async def _run(given: dict[str, Any]) -> None:
     rate = given["rate"]
     calls = reports.signed_calls(given["origin"], int(rate * (given["seconds"] + _WARM_UP_SECONDS)))
     options = [("grpc.enable_http_proxy", 0)]
-    company = grpc.aio.insecure_channel(given["reporting"], options=options)
-    officer = grpc.aio.insecure_channel(given["triage"], options=options)
+    ca = Path(given["ca"]) if given["ca"] else None
+    company = channel(given["reporting"], ca, options)
+    officer = channel(given["triage"], ca, options)
     submit = company.unary_unary(reports.SUBMIT)
     accepted: dict[str, float] = {}
     visible: dict[str, float] = {}

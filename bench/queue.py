@@ -21,6 +21,7 @@ async def measure(rig: Rig, effort: Effort) -> list[Figure]:
                 "bench.passages",
                 reporting=reporting,
                 triage=triage,
+                ca=str(rig.stack.ca),
                 origin=rig.stack.endpoints["origin"],
                 token=rig.stack.token("AUTHORITY"),
                 rate=_RATE,

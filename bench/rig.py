@@ -147,7 +147,7 @@ class Rig:
         self, name: str, module: str, settings: Mapping[str, str], address: str
     ) -> Program:
         async def ready() -> bool:
-            return not address or await is_serving(address)
+            return not address or await is_serving(address, self.stack.ca)
 
         return Program(
             name=name,

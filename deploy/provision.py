@@ -4,15 +4,15 @@
 
 On PostgreSQL a database with a role and a schema per service, on the key store's PostgreSQL the
 same for the services that have keys, on Kafka the topics, users and grants of `deploy.topology`. It
-reads HARBOURLIGHT_ADMIN_DATABASE_URL, HARBOURLIGHT_ADMIN_KEYSTORE_URL, HARBOURLIGHT_KAFKA, its
-_USERNAME and _PASSWORD (an administrator's), and HARBOURLIGHT_PASSWORD_<NAME>, one per principal.
+reads HARBOURLIGHT_ADMIN_DATABASE_URL, HARBOURLIGHT_ADMIN_KEYSTORE_URL, HARBOURLIGHT_KAFKA with its
+_USERNAME, _PASSWORD, _CA, _CERTIFICATE and _KEY (an administrator's, where the broker asks for
+them), and HARBOURLIGHT_PASSWORD_<NAME>, one per principal.
 """
 
 import asyncio
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -32,33 +32,12 @@ from kafka.admin import (
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from deploy import topology
+from deploy.access import Access
 from deploy.topology import Grant, Topic
 from shared.kafka import MECHANISM
 
 # Any number, as long as it is always this one.
 _LOCK = 0x4861726C
-
-
-@dataclass(frozen=True)
-class Access:
-    """How a principal reaches a broker. Without a user name the broker asks for none."""
-
-    bootstrap: str
-    """host:port, comma-separated."""
-    username: str = ""
-    password: str = ""
-
-    def client_options(self) -> dict[str, str]:
-        """Options for every client of kafka-python."""
-        if not self.username:
-            return {"bootstrap_servers": self.bootstrap}
-        return {
-            "bootstrap_servers": self.bootstrap,
-            "security_protocol": "SASL_PLAINTEXT",
-            "sasl_mechanism": MECHANISM,
-            "sasl_plain_username": self.username,
-            "sasl_plain_password": self.password,
-        }
 
 
 async def provision_database(
@@ -251,7 +230,8 @@ async def provision(environment: Mapping[str, str]) -> None:
     def setting(name: str) -> str:
         return environment[f"HARBOURLIGHT_{name}"]
 
-    access = Access(setting("KAFKA"), setting("KAFKA_USERNAME"), setting("KAFKA_PASSWORD"))
+    setting("KAFKA")
+    access = Access.of(environment)
     passwords = {
         name: setting(f"PASSWORD_{name.upper().replace('-', '_')}") for name in topology.PRINCIPALS
     }

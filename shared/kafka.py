@@ -110,6 +110,8 @@ class Kafka:
         password: str = "",
         *,
         ca: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
         prefix: str = "",
         instance: str = "1",
     ) -> None:
@@ -120,6 +122,8 @@ class Kafka:
             self._options |= {
                 "security_protocol": "SASL_SSL" if ca else "SASL_PLAINTEXT",
                 "ssl_cafile": str(ca) if ca else None,
+                "ssl_certfile": str(certificate) if certificate else None,
+                "ssl_keyfile": str(key) if key else None,
                 "sasl_mechanism": MECHANISM,
                 "sasl_plain_username": username,
                 "sasl_plain_password": password,
@@ -133,6 +137,8 @@ class Kafka:
             settings.kafka_username,
             settings.kafka_password,
             ca=settings.kafka_ca,
+            certificate=settings.kafka_certificate,
+            key=settings.kafka_key,
             prefix=settings.topic_prefix,
             instance=settings.instance,
         )

@@ -21,6 +21,7 @@ from shared import contract, errors, statuses, telemetry
 from shared.callers import Callers, authorise
 from shared.commands import Call
 from shared.errors import Kind, Refusal, Violation
+from shared.tls import Tls, check_listen, server_credentials
 from shared.validation import Validator
 
 log = logging.getLogger(__name__)
@@ -184,16 +185,23 @@ class Server:
         self.port = 0
 
     async def start(
-        self, listen: str, services: Iterable[tuple[str, Callable[[grpc.aio.Server], None]]]
+        self,
+        listen: str,
+        services: Iterable[tuple[str, Callable[[grpc.aio.Server], None]]],
+        tls: Tls | None = None,
     ) -> None:
-        """Serves (full name, function that adds the servicer) at `listen`."""
+        """Serves (full name, function that adds the servicer) at `listen`. Raises BadTls."""
+        check_listen(listen, tls)
         names = []
         for name, add in services:
             add(self._server)
             names.append(name)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*names, *UNGUARDED), self._server)
-        self.port = self._server.add_insecure_port(listen)
+        if tls:
+            self.port = self._server.add_secure_port(listen, server_credentials(tls))
+        else:
+            self.port = self._server.add_insecure_port(listen)
         await self._server.start()
         for name in ("", *names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

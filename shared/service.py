@@ -20,6 +20,7 @@ from shared.migrate import SHARED, migrate
 from shared.relay import Relay, prepare
 from shared.server import Server
 from shared.settings import Settings
+from shared.tls import check_listen
 from shared.validation import Check, Validator
 from shared.wakeups import Wakeups
 
@@ -65,6 +66,7 @@ def run(
 ) -> None:
     """Runs the service `name` until SIGTERM or SIGINT; `keystore` says whether it has keys."""
     settings = Settings.from_environment(keystore=keystore)
+    check_listen(settings.listen, settings.tls)
     logs.set_up(name)
     provider = telemetry.set_up(name, settings.telemetry)
     uvloop.run(_run(name, migrations, formats, build, settings))
@@ -99,7 +101,7 @@ async def _run(
         consumer.start()
     timers = [asyncio.create_task(_tick(timer)) for timer in parts.timers]
     server = Server(Callers(settings.origin, settings.jwks), Validator(formats))
-    await server.start(settings.listen, parts.api)
+    await server.start(settings.listen, parts.api, settings.tls)
     log.info("serving on port %d", server.port)
     await stop.wait()
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.tls import Tls
+
 
 class MissingSetting(Exception):
     """A required variable is absent; the message names it and says what it holds."""
@@ -25,8 +27,13 @@ class Settings:
     kafka_password: str
     kafka_ca: Path | None
     """File with the authority that signs the brokers' certificates; None speaks without TLS."""
+    kafka_certificate: Path | None
+    """What this process proves itself to the brokers by, beside its password; with its key."""
+    kafka_key: Path | None
     listen: str
     """host:port of the gRPC server; port 0 takes a free one."""
+    tls: Tls | None
+    """The server's certificate; without it, only this machine is listened to."""
     jwks: Path | None
     """File with the public keys that people's tokens are signed by."""
     origin: str
@@ -83,7 +90,10 @@ class Settings:
             kafka_username=environment.get("HARBOURLIGHT_KAFKA_USERNAME", ""),
             kafka_password=environment.get("HARBOURLIGHT_KAFKA_PASSWORD", ""),
             kafka_ca=path("KAFKA_CA"),
+            kafka_certificate=path("KAFKA_CERTIFICATE"),
+            kafka_key=path("KAFKA_KEY"),
             listen=environment.get("HARBOURLIGHT_LISTEN", "127.0.0.1:0"),
+            tls=_tls(path("TLS_CERTIFICATE"), path("TLS_KEY"), path("TLS_CLIENT_CA")),
             jwks=path("JWKS"),
             origin=environment.get("HARBOURLIGHT_ORIGIN", "harbourlight.local"),
             secret=bytes.fromhex(required("SECRET", "64 hexadecimal digits")),
@@ -92,3 +102,14 @@ class Settings:
             topic_prefix=environment.get("HARBOURLIGHT_TOPIC_PREFIX", ""),
             instance=environment.get("HARBOURLIGHT_INSTANCE", "1"),
         )
+
+
+def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> Tls | None:
+    if certificate and key:
+        return Tls(certificate, key, client_ca)
+    if certificate or key or client_ca:
+        raise MissingSetting(
+            "HARBOURLIGHT_TLS_CERTIFICATE and HARBOURLIGHT_TLS_KEY are set together, and "
+            "HARBOURLIGHT_TLS_CLIENT_CA beside them: PEM files"
+        )
+    return None

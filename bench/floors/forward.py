@@ -3,6 +3,9 @@
 import faust
 
 from bench import tasks
+from shared.tls import client_context
+
+_FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
 
 
 def _application(given: dict[str, str]) -> faust.App:
@@ -14,6 +17,7 @@ def _application(given: dict[str, str]) -> faust.App:
             username=kafka["sasl_plain_username"],
             password=kafka["sasl_plain_password"],
             mechanism=kafka["sasl_mechanism"],
+            ssl_context=client_context(*(kafka.get(name) for name in _FILES)),
         )
         if "sasl_mechanism" in kafka
         else None,

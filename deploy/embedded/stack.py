@@ -8,25 +8,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
 from kafka.errors import KafkaError
 
 from deploy import topology
+from deploy.certificates import Authority
 from deploy.embedded import kafka, postgres
 from deploy.embedded.bootstrap import ROOT
-from deploy.embedded.folder import Folder, write_private
+from deploy.embedded.folder import Folder
 from deploy.embedded.health import is_serving
 from deploy.embedded.leftovers import clean_up, save_record
 from deploy.embedded.processes import Child, Program, StartError, together
 from deploy.embedded.tokens import ISSUER, ROLES, TokenKey
+from deploy.files import write_private
 from harbourlight.proofs.notes import SignerKey
 
 DATABASE = "harbourlight"
+DATABASE_SETTING = "HARBOURLIGHT_DATABASE_URL"
 KEYSTORE_SETTING = "HARBOURLIGHT_KEYSTORE_URL"
-DATABASE_SETTING, KAFKA_SETTING = "HARBOURLIGHT_DATABASE_URL", "HARBOURLIGHT_KAFKA"
 # A process that serves nothing has started well when it has lived this long.
 _SETTLED_SECONDS = 1.0
 
@@ -38,7 +39,8 @@ class Stack:
     only the servers run: PostgreSQL, the key store's PostgreSQL and Kafka. Where
     HARBOURLIGHT_DATABASE_URL, HARBOURLIGHT_KEYSTORE_URL (an administrator's URLs) or
     HARBOURLIGHT_KAFKA (host:port, with HARBOURLIGHT_KAFKA_USERNAME and _PASSWORD of an
-    administrator if it knows users) is set, that server is used and none is started.
+    administrator if it knows users, and _CA, _CERTIFICATE and _KEY if it has TLS) is set, that
+    server is used and none is started.
     With `publish`, the file there holds `endpoints` from ready to stop.
 
     Entering raises FolderInUse and StartError, whose messages are for people.
@@ -59,11 +61,7 @@ class Stack:
         """URL of a role that may make databases and roles."""
         self.keystore_admin_url = os.environ.get(KEYSTORE_SETTING, "")
         """The same on the key store's server."""
-        self.kafka_admin = kafka.Access(
-            os.environ.get(KAFKA_SETTING, ""),
-            os.environ.get(f"{KAFKA_SETTING}_USERNAME", ""),
-            os.environ.get(f"{KAFKA_SETTING}_PASSWORD", ""),
-        )
+        self.kafka_admin = kafka.Access.of(os.environ)
         """How the broker's administrator reaches it."""
         self._folder = Folder(data)
         self._services = services
@@ -83,6 +81,11 @@ class Stack:
         return self._keys.jwks
 
     @property
+    def ca(self) -> Path:
+        """File with the authority that signs the services' certificates."""
+        return self._authority.certificate
+
+    @property
     def endpoints(self) -> dict[str, Any]:
         """What a client needs: the content of `endpoints.json`."""
         serving = [one for one in topology.PROCESSES if one.serves and one.name in self.processes]
@@ -93,12 +96,8 @@ class Stack:
             "promises": {
                 name: str(self._promise_key(name).verifier) for name in topology.PROMISERS
             },
-            "ca": None,
-            "kafka": {
-                "bootstrap": self.kafka_bootstrap,
-                "username": topology.FEED_READER,
-                "password_file": str(self._feed_password),
-            },
+            "ca": str(self.ca),
+            "kafka": self.kafka_access(topology.FEED_READER).published(self._feed_password),
             "logs": str(self._folder.path / "logs"),
             "telemetry": str(self._folder.path / "telemetry"),
             "pids": {name: child.pid for name, child in self.processes.items()},
@@ -109,6 +108,16 @@ class Stack:
         if not self.kafka_admin.username:
             return "", ""
         return principal, self._folder.secret(f"kafka {principal}")
+
+    def kafka_access(self, principal: str) -> kafka.Access:
+        """How a Kafka principal reaches the broker."""
+        admin = self.kafka_admin
+        files = [admin.ca] if admin.ca else []
+        # A broker of others knows no certificate of ours.
+        if admin.ca and admin.ca.read_bytes() == self.ca.read_bytes():
+            pair = self._authority.pair(principal)
+            files += [pair.certificate, pair.key]
+        return kafka.Access(admin.bootstrap, *self.credentials(principal), *files)
 
     def token(self, role: str) -> str:
         """The development token of a role, one of AUTHORITY, CUSTODIAN, NGO, OPERATOR."""
@@ -129,11 +138,8 @@ class Stack:
         process = next(one for one in topology.PROCESSES if one.name == process_name)
         # Processes of one service are one party: they share what its tokens are signed with.
         service = process.module.split(".")[1]
-        username, password = self.credentials(process.principal)
+        pair = self._authority.pair(process.principal)
         settings = {
-            "KAFKA": self.kafka_bootstrap,
-            "KAFKA_USERNAME": username,
-            "KAFKA_PASSWORD": password,
             "JWKS": str(self.jwks),
             "ORIGIN": ISSUER,
             "SECRET": self._folder.secret(f"service {service}"),
@@ -159,8 +165,15 @@ class Stack:
             path = self._folder.write(f"promise-{service}.key", f"{key}\n")
             settings["PROMISE_KEY"] = str(path)
         if process.serves:
-            settings["LISTEN"] = self._address(process.name)
-        return {f"HARBOURLIGHT_{name}": value for name, value in settings.items()}
+            settings |= {
+                "LISTEN": self._address(process.name),
+                "TLS_CERTIFICATE": str(pair.certificate),
+                "TLS_KEY": str(pair.key),
+            }
+        access = self.kafka_access(process.principal)
+        return access.environment() | {
+            f"HARBOURLIGHT_{name}": value for name, value in settings.items()
+        }
 
     async def provision(self, *, database: str = DATABASE, prefix: str = "") -> None:
         """Makes a database and topics for one installation on these servers. Can be repeated."""
@@ -183,12 +196,7 @@ class Stack:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stop()
 
     async def _start(self) -> None:
@@ -249,7 +257,7 @@ class Stack:
     async def _start_kafka(self) -> None:
         if self.kafka_bootstrap:
             return
-        program, access = await kafka.program(self._folder)
+        program, access = await kafka.program(self._folder, self._authority)
         await self._run(program, access.bootstrap)
         self.kafka_admin = access
 
@@ -263,7 +271,7 @@ class Stack:
         address = self._address(process.name) if process.serves else ""
 
         async def serves() -> bool:
-            return await is_serving(address)
+            return await is_serving(address, self.ca)
 
         async def has_settled() -> bool:
             return self.processes[process.name].age > _SETTLED_SECONDS
@@ -296,6 +304,7 @@ class Stack:
         return SignerKey.of(f"{ISSUER}/{service}", secret)
 
     def _make_keys(self) -> None:
+        self._authority = Authority(self._folder.path / "tls")
         tokens = self._folder.folder("tokens")
         self._keys = TokenKey(tokens)
         self._token_files = {

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from deploy.embedded.folder import write_private
+from deploy.files import write_private
 
 ROLES = ("AUTHORITY", "CUSTODIAN", "NGO", "OPERATOR")
 ISSUER = "harbourlight.local"

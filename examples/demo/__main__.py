@@ -75,8 +75,7 @@ async def _check(
     try:
         await _settled(database)
         await _caught_up(database, companies, ngo)
-        access = stack.kafka_admin
-        kafka = Kafka(access.bootstrap, access.username, access.password)
+        kafka = stack.kafka_admin.kafka(Kafka)
         evidence = await asyncio.to_thread(Evidence.read, database, kafka)
         queue = {referral.handle for _, referral in desk.queue.seen}
         closed = [(await company.client.get_remedy()).remedy for company in companies]

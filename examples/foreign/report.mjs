@@ -5,10 +5,10 @@ import { readFileSync } from "node:fs";
 import grpc from "@grpc/grpc-js";
 import { GrpcReflection } from "grpc-js-reflection-client";
 
-const { origin, services } = JSON.parse(readFileSync(process.argv[2] ?? "../../.harbourlight/endpoints.json"));
-const plain = grpc.credentials.createInsecure();
+const { origin, services, ca } = JSON.parse(readFileSync(process.argv[2] ?? "../../.harbourlight/endpoints.json"));
+const tls = grpc.credentials.createSsl(readFileSync(ca));
 const service = "harbourlight.reporting.v1.ReportingService";
-const root = (await new GrpcReflection(services.reporting, plain).getDescriptorBySymbol(service)).getProtobufJsRoot();
+const root = (await new GrpcReflection(services.reporting, tls).getDescriptorBySymbol(service)).getProtobufJsRoot();
 const [Request, Response] = ["Request", "Response"].map((s) => root.lookupType(`harbourlight.reporting.v1.SubmitReport${s}`));
 
 // The handle: 80 bits of the public key's hash in Crockford base32, and a check symbol.
@@ -31,7 +31,7 @@ metadata.set("harbourlight-time", time);
 metadata.set("harbourlight-nonce", nonce);
 metadata.set("harbourlight-signature", sign(null, Buffer.from(text), privateKey).toString("base64url"));
 
-const client = new grpc.Client(services.reporting, plain);
+const client = new grpc.Client(services.reporting, tls);
 client.makeUnaryRequest(method, (b) => b, (b) => Response.decode(b), bytes, metadata, (error, answer) => {
   console.log(error ? `refused: ${error.details}` : JSON.stringify(Response.toObject(answer, { enums: String, longs: Number }), null, 1));
   process.exitCode = error ? 1 : 0;

@@ -11,7 +11,6 @@ so the body ends only when the broker has acknowledged every routed event.
 
 import asyncio
 import logging
-import ssl
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +25,7 @@ from harbourlight.options.v1 import options_pb2 as options
 from harbourlight.remedy.v1 import events_pb2 as remedy
 from harbourlight.reporting.v1 import events_pb2 as reporting
 from harbourlight.triage.v1 import events_pb2 as triage
-from shared import cloudevents, contract, logs, redaction, telemetry
+from shared import cloudevents, contract, logs, redaction, telemetry, tls
 from shared.cloudevents import Headers, Incoming
 from shared.inbox import dead_letter_topic
 from shared.kafka import MECHANISM
@@ -117,13 +116,13 @@ def _routed(topic: str, incoming: Incoming) -> tuple[str, str, bytes, Headers]:
 
 def application(settings: Settings, folder: str) -> faust.App:
     """The application as the settings want it. Faust wants a `folder`; nothing is kept there."""
-    ca = settings.kafka_ca
+    context = tls.client_context(settings.kafka_ca, settings.kafka_certificate, settings.kafka_key)
     credentials = (
         faust.SASLCredentials(
             username=settings.kafka_username,
             password=settings.kafka_password,
             mechanism=MECHANISM,
-            ssl_context=ssl.create_default_context(cafile=ca) if ca else None,
+            ssl_context=context,
         )
         if settings.kafka_username
         else None

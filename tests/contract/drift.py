@@ -20,6 +20,7 @@ from tests.contract.manifests import (
 )
 
 _KEYS = topology.keystore_database("harbourlight")
+_PROTOCOLS = "listener.security.protocol.map"
 
 
 def processes_drift(running: dict[str, Running]) -> Iterator[str]:
@@ -42,6 +43,7 @@ def processes_drift(running: dict[str, Running]) -> Iterator[str]:
         except MissingSetting as missing:
             yield f"{name}: {missing}"
             continue
+        yield from _differ(f"{name}: brokers' authority", settings.kafka_ca is not None, True)
         yield from _differ(f"{name}: principal", settings.kafka_username, process.principal)
         role = urlsplit(settings.database_url).username
         yield from _differ(f"{name}: role", role, process.principal if has_database else None)
@@ -61,6 +63,7 @@ def processes_drift(running: dict[str, Running]) -> Iterator[str]:
             yield from _differ(f"{name}: address", host, "0.0.0.0")
             yield from _differ(f"{name}: health port", one.health_port, int(port))
             yield from _differ(f"{name}: keys of tokens", settings.jwks is not None, True)
+            yield from _differ(f"{name}: TLS", settings.tls is not None, True)
 
 
 def compose_drift(compose: Document, kafka: str) -> Iterator[str]:
@@ -71,14 +74,31 @@ def compose_drift(compose: Document, kafka: str) -> Iterator[str]:
     )
     yield from _differ("mechanism", properties["sasl.enabled.mechanisms"], MECHANISM)
     yield from _differ("open topics", properties["auto.create.topics.enable"], "false")
+    listeners = {one.split(":")[1] for one in properties[_PROTOCOLS].split(",")}
+    yield from _differ("broker's protocols", listeners, {"SASL_SSL"})
     yield from _differ("super users", properties["super.users"], "User:admin")
     for name, service in compose["services"].items():
+        yield from _certificates_drift(name, service)
         for port in service.get("ports", ()):
             yield from _differ(f"{name}: published", port.split(":")[0], "127.0.0.1")
         for variable, value in service.get("environment", {}).items():
             is_secret = re.search(r"PASSWORD|SECRET", variable) is not None
             if is_secret and not re.fullmatch(r"\$\{\w+:\?[^}]+\}", str(value)):
                 yield f"{name}: {variable} is not asked for"
+
+
+def _certificates_drift(name: str, service: Document) -> Iterator[str]:
+    """Where a container sees other keys than its own."""
+    if name == "certificates":
+        return
+    seen = {
+        one["volume"]["subpath"]
+        for one in service.get("volumes", ())
+        if isinstance(one, dict) and one["source"] == "certificates"
+    }
+    yield from _differ(
+        f"{name}: certificates", seen, set() if name in ("postgres", "keystore") else {name}
+    )
 
 
 def kubernetes_drift(documents: list[Document]) -> Iterator[str]:

@@ -15,6 +15,8 @@ KUSTOMIZATION_FIELDS = {
     *("images", "replicas", "configMapGenerator"),
 }
 
+PROBE = ["python", "-m", "deploy.docker.probe"]
+
 
 def drawn(name: str) -> str:
     """Stands for a secret value, the same for the same name: 64 hexadecimal digits."""
@@ -32,11 +34,11 @@ class Running:
 
 
 def compose_processes(compose: Document) -> dict[str, Running]:
-    """The containers that run our image, all but `provision`."""
+    """The containers that run our image, all but those that only prepare."""
     return {
         name: Running(service["command"], compose_environment(service), _compose_health(service))
         for name, service in compose["services"].items()
-        if service["image"] == "harbourlight" and name != "provision"
+        if service["image"] == "harbourlight" and name not in ("certificates", "provision")
     }
 
 
@@ -50,8 +52,7 @@ def compose_environment(service: Document) -> dict[str, str]:
 
 
 def _compose_health(service: Document) -> int | None:
-    probe = ["CMD", "python", "-m", "deploy.docker.probe"]
-    if service.get("healthcheck", {}).get("test") != probe:
+    if service.get("healthcheck", {}).get("test") != ["CMD", *PROBE]:
         return None
     return int(service["environment"]["HARBOURLIGHT_LISTEN"].rpartition(":")[2])
 
@@ -109,9 +110,9 @@ def _running(deployment: Document, maps: dict[str, Document]) -> Running:
     for variable in container["env"]:
         environment[variable["name"]] = variable.get("value") or _drawn(variable["valueFrom"])
     probes = [container.get(f"{kind}Probe") for kind in ("startup", "readiness", "liveness")]
-    ports = {probe["grpc"]["port"] for probe in probes if probe}
-    ports |= {port["containerPort"] for port in container.get("ports", ())}
-    is_checked = len(ports) == 1 and all(probes)
+    ports = {port["containerPort"] for port in container.get("ports", ())}
+    asked = [probe and probe.get("exec", {}).get("command") for probe in probes]
+    is_checked = len(ports) == 1 and asked == [PROBE] * 3
     return Running(container["command"], environment, ports.pop() if is_checked else None)
 
 

@@ -18,7 +18,7 @@ import yaml
 from deploy import provision, topology
 from deploy.docker import fresh_env
 from tests.contract import drift, manifests
-from tests.contract.manifests import Document, named
+from tests.contract.manifests import Document, named, of_kind
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy" / "k8s"
@@ -81,6 +81,8 @@ def _variable(documents: list[Document], name: str) -> Document:
         lambda d: _container(d)["env"].remove(_variable(d, "SECRET")),
         lambda d: _variable(d, "DATABASE_URL").update(value="postgresql://remedy@postgres-rw/h"),
         lambda d: _variable(d, "LISTEN").update(value="0.0.0.0:7001"),
+        lambda d: _container(d)["env"].remove(_variable(d, "TLS_KEY")),
+        lambda d: _variable(d, "TLS_KEY").update(value="/etc/harbourlight/other.key"),
         lambda d: _variable(d, "INSTANCE").update(value="1"),
         lambda d: _variable(d, "JWKS").update(value="/etc/harbourlight/keys.json"),
         lambda d: named(d, "ConfigMap", "settings")["data"].pop("HARBOURLIGHT_KAFKA_CA"),
@@ -119,6 +121,9 @@ def test_a_drift_of_the_kubernetes_manifests_is_found(
         lambda c: c["remedy"].update(command=["python", "-m", "services.triage"]),
         lambda c: c["remedy"].update(ports=["7004:7000"]),
         lambda c: c["remedy"].pop("healthcheck"),
+        lambda c: c["remedy"]["environment"].pop("HARBOURLIGHT_TLS_KEY"),
+        lambda c: c["remedy"]["environment"].pop("HARBOURLIGHT_KAFKA_CA"),
+        lambda c: c["remedy"]["volumes"][0]["volume"].update(subpath="triage"),
         lambda c: c["remedy"]["environment"].update(HARBOURLIGHT_KAFKA_PASSWORD="secret"),
         lambda c: c["remedy"]["environment"].update(HARBOURLIGHT_TELEMETRIES="x"),
         lambda c: c["remedy"]["environment"].update(HARBOURLIGHT_LISTEN="127.0.0.1:7000"),
@@ -142,6 +147,7 @@ def test_a_drift_of_the_compose_file_is_found(change: Callable[[Document], Any])
         ("SCRAM-SHA-512", "SCRAM-SHA-256"),
         ("User:admin", "User:ngo"),
         ("enable=false", "enable=true"),
+        ("CLIENTS:SASL_SSL", "CLIENTS:SASL_PLAINTEXT"),
     ],
 )
 def test_a_drift_of_the_brokers_properties_is_found(said: str, instead: str) -> None:
@@ -219,6 +225,7 @@ def _referred(node: Any) -> Iterator[str]:
 def test_the_kubernetes_guide_names_every_object_that_people_make() -> None:
     made = {"settings", "events-cluster-ca-cert", "postgres-ca", "keystore-ca"}
     made |= {f"kafka-{principal}" for principal in topology.PRINCIPALS}
+    made |= {one["spec"]["secretName"] for one in of_kind(DOCUMENTS, "Certificate").values()}
     by_people = set(_referred(DOCUMENTS)) - made
     assert {"jwks", *topology.DATABASES} <= by_people
     guide = (KUBERNETES / "README.md").read_text()
@@ -272,7 +279,7 @@ def test_the_image_holds_all_that_its_processes_import(tmp_path: Path) -> None:
         else process.module
         for process in topology.PROCESSES
     ]
-    others = ["deploy.provision", "deploy.docker.probe"]
+    others = ["deploy.provision", "deploy.certificates", "deploy.docker.probe"]
     subprocess.run(
         [sys.executable, "-c", _IMPORT_ALL, ",".join(refused), *modules, *others],
         cwd=tmp_path,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import grpc
 from kafka.admin import (
     ACLFilter,
     ACLOperation,
@@ -30,6 +31,7 @@ from kafka.errors import (
 from deploy import topology
 from deploy.embedded.bootstrap import ROOT
 from deploy.embedded.folder import Folder
+from deploy.embedded.health import channel
 from deploy.embedded.processes import last_lines, launcher
 from deploy.embedded.stack import Stack
 from harbourlight import Endpoints
@@ -124,8 +126,14 @@ class Installation:
         """Where clients find its services."""
         names = ("reporting", "triage", "notification", "remedy")
         return Endpoints(
-            ORIGIN, {name: self.environment(name)["HARBOURLIGHT_LISTEN"] for name in names}
+            ORIGIN,
+            {name: self.environment(name)["HARBOURLIGHT_LISTEN"] for name in names},
+            ca=self.stack.ca,
         )
+
+    def channel(self, service: str) -> grpc.aio.Channel:
+        """To a service, for calls made byte by byte."""
+        return channel(self.environment(service)["HARBOURLIGHT_LISTEN"], self.stack.ca)
 
     def database_url(self, role: str) -> str:
         """Its database, as a service's role."""
@@ -137,8 +145,7 @@ class Installation:
 
     def kafka(self, principal: str, kind: type[K] = Kafka) -> K:
         """Its topics, as a principal."""
-        username, password = self.stack.credentials(principal)
-        return kind(self.stack.kafka_bootstrap, username, password, prefix=self.prefix)
+        return self.stack.kafka_access(principal).kafka(kind, self.prefix)
 
     async def is_guarded(self) -> bool:
         """Whether the broker goes by all of its access rules: it takes them over bit by bit."""
@@ -169,8 +176,7 @@ class Installation:
 
     def admin_kafka(self) -> Kafka:
         """Its topics, as the administrator."""
-        access = self.stack.kafka_admin
-        return Kafka(access.bootstrap, access.username, access.password, prefix=self.prefix)
+        return self.stack.kafka_admin.kafka(Kafka, self.prefix)
 
     async def records(self, *topics: str) -> list[Any]:
         """What these topics hold now, partition by partition."""

@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.bootstrap import ROOT
-from deploy.embedded.folder import write_private
 from deploy.embedded.processes import last_lines
 from deploy.embedded.running import run
-from deploy.embedded.stack import DATABASE_SETTING, KAFKA_SETTING, KEYSTORE_SETTING, Stack
+from deploy.embedded.stack import DATABASE_SETTING, KEYSTORE_SETTING, Stack
+from deploy.files import write_private
 
 _SECONDS = 120
 
@@ -55,9 +55,10 @@ class Servers:
         return self.folder / "holder.log"
 
     def stack(self, data: Path) -> Stack:
-        """An installation's view of the servers: it starts none, and knows the same passwords."""
+        """An installation's view of the servers: it starts none, and has the same keys."""
         data.mkdir()
         shutil.copy(self.data / "state.json", data)
+        shutil.copytree(self.data / "tls", data / "tls")
         with pytest.MonkeyPatch.context() as patch:
             for name, value in json.loads(self.access.read_text()).items():
                 patch.setenv(name, value)
@@ -110,9 +111,7 @@ async def hold(servers: Servers) -> int:
             access = {
                 DATABASE_SETTING: stack.admin_database_url,
                 KEYSTORE_SETTING: stack.keystore_admin_url,
-                KAFKA_SETTING: stack.kafka_admin.bootstrap,
-                f"{KAFKA_SETTING}_USERNAME": stack.kafka_admin.username,
-                f"{KAFKA_SETTING}_PASSWORD": stack.kafka_admin.password,
+                **stack.kafka_admin.environment(),
             }
             write_private(servers.access, json.dumps(access))
             while not _is_mine(users.fileno()):  # noqa: ASYNC110 (locks cannot be awaited)

@@ -103,9 +103,7 @@ def _can_read(installation: Installation, principal: str, topic: str) -> bool:
 
 
 def _consumer(installation: Installation, principal: str) -> Any:
-    username, password = installation.stack.credentials(principal)
-    options = installation.stack.kafka_admin.client_options()
-    options |= {"sasl_plain_username": username, "sasl_plain_password": password}
+    options = installation.stack.kafka_access(principal).client_options()
     return KafkaConsumer(**options, group_id=None, enable_auto_commit=False)
 
 

@@ -67,7 +67,7 @@ async def test_a_server_that_stops_ends_its_watches_as_unavailable(
     async with Company(endpoints, key) as company:
         await company.submit_report(facts())
     request = pb.WatchCaseRequest(handle=key.handle).SerializeToString()
-    async with grpc.aio.insecure_channel(endpoints.address("reporting")) as channel:
+    async with installation.channel("reporting") as channel:
         watch = channel.unary_stream(f"{SERVICE}WatchCase")
         stream = watch(request, metadata=signature(key, "WatchCase", request))
         assert pb.WatchCaseResponse.FromString(await stream.read()).case.handle == key.handle

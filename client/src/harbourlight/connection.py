@@ -19,7 +19,7 @@ import grpc
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from harbourlight.endpoints import Endpoints
+from harbourlight.endpoints import Endpoints, is_local
 from harbourlight.errors import Error, Exhausted, Unavailable, from_rpc
 from harbourlight.signing import CaseKey
 
@@ -237,11 +237,12 @@ class Connection:
         if service not in self._channels:
             address = self._endpoints.address(service)
             certificate = self._endpoints.certificate()
+            options = _LOCAL_OPTIONS if is_local(address) else _OPTIONS
             if certificate is None:
-                channel = grpc.aio.insecure_channel(address, options=_LOCAL_OPTIONS)
+                channel = grpc.aio.insecure_channel(address, options=options)
             else:
                 credentials = grpc.ssl_channel_credentials(certificate)
-                channel = grpc.aio.secure_channel(address, credentials, options=_OPTIONS)
+                channel = grpc.aio.secure_channel(address, credentials, options=options)
             self._channels[service] = channel
         return self._channels[service]
 

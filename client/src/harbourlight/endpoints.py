@@ -22,7 +22,8 @@ VARIABLE = "HARBOURLIGHT_ENDPOINTS"
 DEFAULT = Path(".harbourlight") / "endpoints.json"
 
 
-def _is_local(address: str) -> bool:
+def is_local(address: str) -> bool:
+    """Whether what is sent to this address stays on this machine."""
     if address.startswith("unix:"):
         return True
     host = address.rpartition(":")[0].strip("[]")
@@ -89,7 +90,7 @@ class Endpoints:
             raise BadFile(
                 f"the endpoints name no {service} service, only {', '.join(self.services)}"
             )
-        if self.ca is None and not _is_local(address):
+        if self.ca is None and not is_local(address):
             raise BadFile(
                 f"{service} is at {address}, away from this machine, and there is no TLS: "
                 'add the installation\'s certificate to the endpoints file as "ca"'
