@@ -27,8 +27,7 @@ TOPIC = "reporting.events.v1"
 
 @asynccontextmanager
 async def _reporting(installation: Installation) -> AsyncIterator[grpc.aio.Channel]:
-    address = installation.environment("reporting")["HARBOURLIGHT_LISTEN"]
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with installation.channel("reporting") as channel:
         yield channel
 
 
