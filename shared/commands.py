@@ -80,7 +80,7 @@ class Commands(Generic[S]):
         emitter: Emitter,
         promiser: Promiser | None = None,
     ) -> None:
-        """`promiser` signs for the receipts of a service whose requests may ask for one."""
+        """`promiser` signs for the receipts; without one they carry no promise."""
         self._database = database
         self._records = records
         self._emitter = emitter
@@ -97,6 +97,7 @@ class Commands(Generic[S]):
         visible: Callable[[S], bool] = lambda _: True,
         subject: str | None = None,
         signer: bytes | None = None,
+        also: Callable[[Connection, S, Receipt | None], Awaitable[None]] | None = None,
     ) -> bytes:
         """The serialized response, with a receipt where one was asked for and an event emitted.
 
@@ -105,6 +106,8 @@ class Commands(Generic[S]):
         `visible` to the caller. `reply` gets the new state and its revision, which is the etag.
         `signer` is the raw public key that the receipt is bound to: the caller's own, or one that
         the request names.
+        `also` gets the new state and the receipt, and writes what else belongs to the command, in
+        its transaction.
         Raises Refusal, which changes nothing.
         """
 
@@ -131,6 +134,8 @@ class Commands(Generic[S]):
             receipt = None
             if opening and events:
                 receipt, events = receipts.lodged(events, opening)
+            if also is not None and events:
+                await also(connection, decision.state, receipt)
             answer = Answer(reply(decision.state, revision).SerializeToString(), receipt)
             await record_answer(connection, call, request.request_id, answer)
             await outbox.append(connection, events)
@@ -139,9 +144,12 @@ class Commands(Generic[S]):
         answer = await answered_once(self._database, call, request.request_id, work)
         if answer.receipt is None:
             return answer.response
-        if self._promiser is None:
-            raise RuntimeError(f"{call.method} gives receipts, and nobody signs for them")
-        return self._promiser.added(call.method, answer.response, answer.receipt)
+        message = (
+            self._promiser.message(answer.receipt)
+            if self._promiser
+            else receipts.unpromised(answer.receipt)
+        )
+        return receipts.added(call.method, answer.response, message)
 
     async def pass_time(
         self, subject: str, decide: Callable[[S | None, datetime], Decision[S] | None]

@@ -1,13 +1,20 @@
 """Wires the triage service."""
 
 from pathlib import Path
+from typing import Any
 
 from harbourlight import formats
-from harbourlight.triage.v1 import triage_pb2, triage_pb2_grpc
+from harbourlight.triage.v1 import (
+    triage_pb2,
+    triage_pb2_grpc,
+    unsealing_pb2,
+    unsealing_pb2_grpc,
+)
 from services.triage import consumers
-from services.triage.api import TriageApi
+from services.triage.api import TriageApi, UnsealingApi
 from services.triage.handlers import Handlers
 from services.triage.queue import Queue
+from services.triage.unsealing import Unsealings
 from shared.database import Database
 from shared.erasure import SCRUB_SECONDS, KeyStore
 from shared.service import Parts, Timer, run
@@ -19,13 +26,19 @@ def build(settings: Settings, database: Database) -> Parts:
     """The service's parts over its database."""
     keys = KeyStore(settings.keystore_url)
     handlers = Handlers(database)
-    queue = Queue(database, SignedTokens(settings.secret))
-    api = TriageApi(handlers, queue, database.wakeups)
+    tokens = SignedTokens(settings.secret)
+    api = TriageApi(handlers, Queue(database, tokens), database.wakeups)
     name = triage_pb2.DESCRIPTOR.services_by_name["TriageService"].full_name
+    unsealing = UnsealingApi(Unsealings(database, tokens, keys))
+    unsealing_name = unsealing_pb2.DESCRIPTOR.services_by_name["UnsealingService"].full_name
+    add_unsealing: Any = unsealing_pb2_grpc.add_UnsealingServiceServicer_to_server
     return Parts(
-        api=[(name, lambda s: triage_pb2_grpc.add_TriageServiceServicer_to_server(api, s))],
+        api=[
+            (name, lambda s: triage_pb2_grpc.add_TriageServiceServicer_to_server(api, s)),
+            (unsealing_name, lambda s: add_unsealing(unsealing, s)),
+        ],
         subscriptions=[consumers.SUBSCRIPTION],
-        timers=[Timer(5.0, handlers.sweep_deadlines), Timer(SCRUB_SECONDS, keys.scrub)],
+        timers=[Timer(5.0, handlers.sweep), Timer(SCRUB_SECONDS, keys.scrub)],
         resources=[keys],
     )
 

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from harbourlight.triage.v1 import triage_pb2 as pb
-from harbourlight.triage.v1 import triage_pb2_grpc
+from harbourlight.triage.v1 import triage_pb2_grpc, unsealing_pb2_grpc
+from harbourlight.triage.v1 import unsealing_pb2 as unsealing
 from services.triage.handlers import Handlers
 from services.triage.queue import Queue
+from services.triage.unsealing import Unsealings
 from shared.commands import Call
 from shared.wakeups import Wakeups
 from shared.watching import changes
@@ -58,3 +60,37 @@ class TriageApi(triage_pb2_grpc.TriageServiceServicer):
 
             async for response in changes(call, self._wakeups, look):
                 yield response
+
+
+class UnsealingApi(unsealing_pb2_grpc.UnsealingServiceServicer):
+    """Desks ask for identities, custodians answer."""
+
+    def __init__(self, unsealings: Unsealings) -> None:
+        self._unsealings = unsealings
+
+    async def RequestUnsealing(
+        self, request: unsealing.RequestUnsealingRequest, call: Call
+    ) -> bytes:
+        return await self._unsealings.request(call, request)
+
+    async def GetUnsealing(
+        self, request: unsealing.GetUnsealingRequest, call: Call
+    ) -> unsealing.GetUnsealingResponse:
+        record = await self._unsealings.get(call, request.unsealing_id)
+        return unsealing.GetUnsealingResponse(record=record)
+
+    async def ListMyUnsealings(
+        self, request: unsealing.ListMyUnsealingsRequest, call: Call
+    ) -> unsealing.ListMyUnsealingsResponse:
+        return await self._unsealings.list_of_desks(call, request)
+
+    async def ListUnsealings(
+        self, request: unsealing.ListUnsealingsRequest, call: Call
+    ) -> unsealing.ListUnsealingsResponse:
+        return await self._unsealings.list_waiting(call, request)
+
+    async def GrantUnsealing(self, request: unsealing.GrantUnsealingRequest, call: Call) -> bytes:
+        return await self._unsealings.grant(call, request)
+
+    async def RefuseUnsealing(self, request: unsealing.RefuseUnsealingRequest, call: Call) -> bytes:
+        return await self._unsealings.refuse(call, request)

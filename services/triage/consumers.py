@@ -5,7 +5,8 @@ Acknowledgement: after the transaction that took the batch in (shared.consumer).
 
 from harbourlight.remedy.v1 import events_pb2 as remedy
 from harbourlight.reporting.v1 import events_pb2 as reporting
-from services.triage import handlers, store
+from services.triage import handlers
+from services.triage.store import referrals as store
 from shared.consumer import Subscription
 from shared.reactions import Reactions
 

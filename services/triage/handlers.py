@@ -8,11 +8,11 @@ from uuid import UUID, uuid5
 from google.protobuf.message import Message
 
 from harbourlight.triage.v1 import events_pb2, triage_pb2
-from services.triage import store
 from services.triage.domain import protection, referral
 from services.triage.domain.events import Condition
 from services.triage.domain.model import Facts, Referral
 from services.triage.queue import officer_of
+from services.triage.store import referrals as store
 from shared import translate
 from shared.cloudevents import Incoming
 from shared.commands import Call, Commands, Emitter
@@ -133,8 +133,8 @@ class Handlers:
             reply=lambda state, revision: response(referral=view(state, revision)),
         )
 
-    async def sweep_deadlines(self) -> None:
-        """Warns of deadlines and records missed ones, each referral in its own transaction."""
+    async def sweep(self) -> None:
+        """Deadlines and unsealings whose time has come, each referral in its own transaction."""
         for handle in await store.due(self._database, datetime.now(UTC), _SWEEP):
             await self._commands.pass_time(
                 handle, lambda state, now: referral.pass_time(state, now=now)

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 
 from harbourlight.triage.v1 import triage_pb2
-from services.triage import store
 from services.triage.domain.queue import Officer, Order, Position, QueueFilter
+from services.triage.store import referrals as store
 from shared import translate
 from shared.callers import EVERYTHING, Caller
 from shared.commands import Call

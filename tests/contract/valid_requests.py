@@ -17,6 +17,30 @@ _FACTS = {
 }
 _ITEM = {"kind": 1, "indicator": 9, "beneficiaries": 40, "due_date": "2027-01-31"}
 _ID = str(uuid.UUID(int=7, version=4))
+_SEAL = {"key_id": "0123456789abcdef", "ciphertext": b"sealed"}
+
+
+def _brief(handle: str) -> dict[str, Any]:
+    """What an officer puts before custodians."""
+    return {
+        "handle": handle,
+        "referral_id": _ID,
+        "legal_basis": 2,
+        "number": 1,
+        "one_time_key": bytes(1216),
+        "identity_version": 1,
+        "identity_hash": bytes(32),
+        "custodian_seal": _SEAL,
+        "alternate_seal": _SEAL,
+        "custodian": "bar-association",
+        "alternate": "ombudsman",
+        "explanation": {"number": 1, "payload": b"sealed"},
+        "signer_key_id": "0123456789abcdef",
+        "signer": bytes(32),
+        "signature": bytes(64),
+    }
+
+
 # What a request needs beside request_id, handle, referral_id and item_id.
 _MORE: dict[str, dict[str, Any]] = {
     "reporting.v1.PlaceMarkerRequest": {
@@ -33,6 +57,17 @@ _MORE: dict[str, dict[str, Any]] = {
     "triage.v1.RecordProgressRequest": {"state": 4},
     "triage.v1.CompleteReferralRequest": {"outcome": 1},
     "triage.v1.DecideProtectionRequest": {"decision": 2},
+    "triage.v1.RequestUnsealingRequest": {"receipt_nonce": bytes(32)},
+    "triage.v1.GrantUnsealingRequest": {
+        "half": _SEAL,
+        "signer": bytes(32),
+        "receipt_nonce": bytes(32),
+    },
+    "triage.v1.RefuseUnsealingRequest": {
+        "reason": 1,
+        "signer": bytes(32),
+        "receipt_nonce": bytes(32),
+    },
     "remedy.v1.ProposePlanRequest": {"items": [_ITEM]},
     "remedy.v1.RecordProgressRequest": {"state": 3},
     "remedy.v1.VerifyItemRequest": {"method": 1},
@@ -51,10 +86,12 @@ _MORE: dict[str, dict[str, Any]] = {
 def valid_request(method: MethodDescriptor, handle: str) -> Message:
     """A request that passes every check; about the case with this handle where it names one."""
     names = method.input_type.fields_by_name
-    filled = {
+    filled: dict[str, Any] = {
         name: handle if name == "handle" else _ID
-        for name in ("request_id", "handle", "referral_id", "item_id")
+        for name in ("request_id", "handle", "referral_id", "item_id", "unsealing_id")
         if name in names
     }
     more = _MORE.get(method.input_type.full_name.removeprefix("harbourlight."), {})
+    if "brief" in names:
+        filled["brief"] = _brief(handle)
     return contract.message_class(method.input_type)(**filled, **more)

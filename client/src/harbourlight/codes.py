@@ -51,6 +51,20 @@ def operational_indicators() -> dict[str, Indicator]:
     }
 
 
+class LegalBasis(NamedTuple):
+    """What a request to unseal an identity may be founded on."""
+
+    label: str
+    source: str
+    """Where it is written."""
+
+
+@cache
+def legal_bases() -> dict[str, LegalBasis]:
+    """Code of each legal basis, as the contract's enum has them -> what it is."""
+    return {row["code"]: LegalBasis(row["label"], row["source"]) for row in rows("legal_bases.csv")}
+
+
 def ilo_of(indicator: str) -> str:
     """The one of the ILO's eleven that a reported code, operational or ILO, stands for.
 

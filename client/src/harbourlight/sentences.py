@@ -6,13 +6,15 @@ from typing import Any
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from harbourlight.enums import words
+from harbourlight import codes
+from harbourlight.enums import name, words
 from harbourlight.remedy.v1 import events_pb2 as remedy_events
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
 from harbourlight.reporting.v1 import events_pb2 as reporting_events
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
 from harbourlight.triage.v1 import events_pb2 as triage_events
 from harbourlight.triage.v1 import triage_pb2 as triage
+from harbourlight.triage.v1 import unsealing_pb2 as unsealing
 from harbourlight.types.v1 import types_pb2 as types
 
 _DUE = {
@@ -98,6 +100,36 @@ def _deadline(wording: str) -> Callable[[Any], str]:
     return sentence
 
 
+def _custodian(event: Any) -> str:
+    return f"The custodian {event.custodian}" if event.custodian else "A custodian"
+
+
+def _unsealing_requested(event: triage_events.UnsealingRequested) -> str:
+    code = name(unsealing.LegalBasis.DESCRIPTOR, event.legal_basis)
+    basis = codes.legal_bases().get(code)
+    reason = f"{basis.label.lower()} ({basis.source})" if basis else code
+    return (
+        f"{_desk(event.desk).capitalize()} asks who you are, founded on: {reason}. "
+        f"A custodian has until {day(event.ends_at)} to answer; unless it agrees, nobody can."
+    )
+
+
+_UNSEALING_ENDS = {
+    unsealing.UNSEALING_END_UNANSWERED: (
+        "The request for your identity lapsed: no custodian answered it in time."
+    ),
+    unsealing.UNSEALING_END_HALF_DELETED: (
+        "The released half of the key to your identity was deleted from the network. "
+        "What the officer has read by it, it knows."
+    ),
+    unsealing.UNSEALING_END_CASE_ENDED: (
+        "The request for your identity is void: work on your case has ended."
+    ),
+    unsealing.UNSEALING_END_TRANSFERRED: (
+        "The request for your identity is void: another desk has your case now."
+    ),
+}
+
 _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
     reporting_events.MarkerPlaced: lambda e: (
         f"Your marker is placed: complete your report by {day(e.perfect_by)}."
@@ -131,6 +163,18 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
         f"Work on your case was cancelled{_because(triage.ReferralReason, e.reason)}."
     ),
     triage_events.ProtectionDecided: _protection,
+    triage_events.UnsealingRequested: _unsealing_requested,
+    triage_events.UnsealingGranted: lambda e: (
+        f"{_custodian(e)} released its half of the key: the officer who asked can now read who "
+        f"you are. The network deletes the half on {day(e.ends_at)}."
+    ),
+    triage_events.UnsealingRefused: lambda e: (
+        f"{_custodian(e)} refused to release its half of the key"
+        f"{_because(unsealing.UnsealingRefusal, e.reason)}. Nobody can read who you are by it."
+    ),
+    triage_events.UnsealingExpired: lambda e: _UNSEALING_ENDS.get(
+        e.cause, "A request for your identity ended."
+    ),
     triage_events.DeadlineStarted: _deadline("The desk must {due} by {day}."),
     triage_events.DeadlineWarned: _deadline("The desk has until {day} to {due}."),
     triage_events.DeadlineMet: _deadline("The desk was due to {due} by {day}, and did so in time."),
@@ -176,8 +220,8 @@ def known(type_name: str) -> bool:
 
 def sentence(event: AnyMessage) -> str:
     """What happened, for people; names the event where this version does not know it."""
-    name = event.TypeName()
-    if name not in _BY_NAME:
-        return f"{name} (a newer client can say more)"
-    kind, render = _BY_NAME[name]
+    type_name = event.TypeName()
+    if type_name not in _BY_NAME:
+        return f"{type_name} (a newer client can say more)"
+    kind, render = _BY_NAME[type_name]
     return render(kind.FromString(event.value))

@@ -99,6 +99,47 @@ class ProtectionDecided:
 
 
 @dataclass(frozen=True)
+class UnsealingRequested:
+    """The desk asked for the reporter's identity."""
+
+    handle: str
+    unsealing_id: str
+    referral_id: str
+    desk: str
+    legal_basis: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True)
+class UnsealingGranted:
+    """A custodian released its half of the key."""
+
+    handle: str
+    unsealing_id: str
+    custodian: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True)
+class UnsealingRefused:
+    """A custodian did not."""
+
+    handle: str
+    unsealing_id: str
+    custodian: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class UnsealingExpired:
+    """A request lapsed, or a released half was deleted."""
+
+    handle: str
+    unsealing_id: str
+    cause: str
+
+
+@dataclass(frozen=True)
 class DeadlineEvent:
     """Something about one deadline."""
 

@@ -40,6 +40,44 @@ class Priority(StrEnum):
     P2 = "P2"
 
 
+class UnsealingState(StrEnum):
+    """Where a request to unseal an identity stands."""
+
+    REQUESTED = "REQUESTED"
+    GRANTED = "GRANTED"
+    REFUSED = "REFUSED"
+    EXPIRED = "EXPIRED"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True)
+class Unsealing:
+    """A desk's request that a custodian release its half of the key to an identity."""
+
+    unsealing_id: str
+    number: int
+    """The case's own count of requests, from 1."""
+    state: UnsealingState
+    desk: str
+    legal_basis: str
+    custodian: str
+    """Organisation that the half is sealed to."""
+    alternate: str
+    """Organisation that it is sealed to as well, in case the first is away."""
+    requested_at: datetime
+    ends_at: datetime
+    """When a request lapses unless it is answered, or a released half is deleted."""
+    answered_by: str = ""
+    """Organisation that granted or refused."""
+    answered_at: datetime | None = None
+    refusal: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits for an answer, or a released half is still there."""
+        return self.state in (UnsealingState.REQUESTED, UnsealingState.GRANTED)
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the platform reads of a report."""
@@ -85,3 +123,4 @@ class Referral:
     deadlines: tuple[Deadline, ...] = ()
     remedy_closed: bool = False
     amendments: int = 0
+    unsealings: tuple[Unsealing, ...] = ()

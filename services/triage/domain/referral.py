@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.triage.domain import deadlines
+from services.triage.domain import deadlines, unsealings
 from services.triage.domain.deadlines import Code
 from services.triage.domain.events import (
     InformationRequested,
@@ -25,7 +25,7 @@ ACTIVE = (_S.ACCEPTED, _S.IN_PROGRESS, _S.ON_HOLD)
 """States in which the desk works on the case."""
 ENDED = (_S.REJECTED, _S.COMPLETED, _S.FAILED, _S.CANCELLED, _S.ENTERED_IN_ERROR)
 
-_ALWAYS = ("fail it", "request information", "decide on protection")
+_ALWAYS = ("fail it", "request information", "decide on protection", "request unsealing")
 ALLOWED: dict[ReferralState, tuple[str, ...]] = {
     _S.REQUESTED: ("accept it", "reject it"),
     _S.ACCEPTED: ("start work", "put it on hold", *_ALWAYS),
@@ -65,6 +65,17 @@ def _decide(
 ) -> Decision[Referral]:
     moved, events = clocks or (referral.deadlines, ())
     return Decision(replace(referral, deadlines=moved, **changes), (event, *events))
+
+
+def _end(
+    referral: Referral, event: Any, clocks: deadlines.Moved, now: datetime, **changes: Any
+) -> Decision[Referral]:
+    """As `_decide`, where the desk's work ends, and with it the ground of every unsealing."""
+    ended, more = unsealings.end(
+        referral.unsealings, referral.handle, unsealings.Cause.CASE_ENDED, now
+    )
+    decision = _decide(referral, event, clocks, unsealings=ended, **changes)
+    return Decision(decision.state, (*decision.events, *more))
 
 
 def request(
@@ -144,7 +155,7 @@ def record_progress(
     if target == _S.FAILED:
         failed = ReferralFailed(known.handle, known.referral_id, reason)
         clocks = deadlines.end(known.deadlines, known.handle, now)
-        return _decide(known, failed, clocks, state=target, reason=reason)
+        return _end(known, failed, clocks, now, state=target, reason=reason)
     steps = (*known.steps, step) if step else known.steps
     event = ReferralProgressed(known.handle, known.referral_id, target, reason, step)
     return _decide(known, event, state=target, reason=reason, steps=steps)
@@ -172,7 +183,7 @@ def complete(referral: Referral | None, *, outcome: str, now: datetime) -> Decis
         raise _remedy_open(outcome)
     event = ReferralCompleted(known.handle, known.referral_id, outcome)
     clocks = deadlines.meet(known.deadlines, known.handle, Code.FEEDBACK, now)
-    return _decide(known, event, clocks, state=_S.COMPLETED, outcome=outcome)
+    return _end(known, event, clocks, now, state=_S.COMPLETED, outcome=outcome)
 
 
 def _remedy_open(outcome: str) -> Refusal:
@@ -211,7 +222,7 @@ def withdraw(referral: Referral | None, *, now: datetime) -> Decision[Referral] 
     reason = "REPORT_WITHDRAWN"
     event = ReferralCancelled(referral.handle, referral.referral_id, reason)
     clocks = deadlines.end(referral.deadlines, referral.handle, now)
-    return _decide(referral, event, clocks, state=_S.CANCELLED, reason=reason)
+    return _end(referral, event, clocks, now, state=_S.CANCELLED, reason=reason)
 
 
 def note_remedy(referral: Referral, *, closed: bool) -> Decision[Referral]:
@@ -220,8 +231,20 @@ def note_remedy(referral: Referral, *, closed: bool) -> Decision[Referral]:
 
 
 def pass_time(referral: Referral | None, *, now: datetime) -> Decision[Referral] | None:
-    """Warnings and misses that are due; None where there are none."""
+    """What is due of its deadlines and unsealings; None where nothing is."""
     if referral is None:
         return None
     moved, events = deadlines.sweep(referral.deadlines, referral.handle, now)
-    return Decision(replace(referral, deadlines=moved), events) if events else None
+    swept, lapsed = unsealings.sweep(referral.unsealings, referral.handle, now)
+    if not events and not lapsed:
+        return None
+    return Decision(replace(referral, deadlines=moved, unsealings=swept), (*events, *lapsed))
+
+
+def next_moment(referral: Referral) -> datetime | None:
+    """When `pass_time` next has something to do, or None where no clock runs."""
+    moments = (
+        deadlines.next_moment(referral.deadlines),
+        unsealings.next_moment(referral.unsealings),
+    )
+    return min((one for one in moments if one is not None), default=None)

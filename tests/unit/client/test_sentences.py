@@ -3,12 +3,13 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from harbourlight import sentences
+from harbourlight import codes, enums, sentences
 from harbourlight.options.v1 import options_pb2 as options
 from harbourlight.remedy.v1 import events_pb2 as remedy_events
 from harbourlight.reporting.v1 import events_pb2 as reporting_events
 from harbourlight.triage.v1 import events_pb2 as triage_events
 from harbourlight.triage.v1 import triage_pb2 as triage
+from harbourlight.triage.v1 import unsealing_pb2 as unsealing
 from harbourlight.types.v1 import types_pb2 as types
 
 MODULES = (reporting_events, triage_events, remedy_events)
@@ -84,3 +85,36 @@ def test_people_and_money_are_exact_or_banded() -> None:
         say(remedy_events.RemedyItemStarted(item=item))
         == "Remedy is under way: back wages (1-4 people, MYR 100000-999999)."
     )
+
+
+def test_each_step_of_an_unsealing_says_what_it_means_for_who_reported() -> None:
+    lapses, deleted = (Timestamp(seconds=1_800_000_000), Timestamp(seconds=1_800_600_000))
+    assert say(
+        triage_events.UnsealingRequested(
+            desk="POLICE", legal_basis=unsealing.LEGAL_BASIS_VITAL_INTERESTS, ends_at=lapses
+        )
+    ) == (
+        "The police asks who you are, founded on: protecting the vital interests of a person, as "
+        "where a life is at stake (Regulation (EU) 2016/679 art. 6(1)(d)). A custodian has until "
+        "2027-01-15 to answer; unless it agrees, nobody can."
+    )
+    assert say(triage_events.UnsealingGranted(custodian="ombudsman", ends_at=deleted)) == (
+        "The custodian ombudsman released its half of the key: the officer who asked can now read "
+        "who you are. The network deletes the half on 2027-01-22."
+    )
+    assert say(
+        triage_events.UnsealingRefused(
+            custodian="ombudsman", reason=unsealing.UNSEALING_REFUSAL_REPORTER_AT_RISK
+        )
+    ) == (
+        "The custodian ombudsman refused to release its half of the key: reporter at risk. "
+        "Nobody can read who you are by it."
+    )
+    for cause in unsealing.UnsealingEnd.values()[1:]:
+        assert say(triage_events.UnsealingExpired(cause=cause))[-1] == "."
+
+
+def test_every_legal_basis_names_its_source() -> None:
+    listed = {key: basis.source for key, basis in codes.legal_bases().items()}
+    assert list(listed) == list(enums.names(unsealing.LegalBasis.DESCRIPTOR))
+    assert all(listed.values())

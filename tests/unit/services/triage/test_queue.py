@@ -4,12 +4,13 @@ from harbourlight.triage.v1 import triage_pb2
 from services.triage.domain.queue import Officer, Order, QueueFilter
 from services.triage.handlers import view
 from services.triage.queue import officer_of
-from services.triage.store import REFERRALS
+from services.triage.store.referrals import REFERRALS
 from shared import translate
 from shared.callers import Caller
 
 from .build import accepted, decide, in_progress
 from .test_protection import KEEP, STOP
+from .test_unsealing import ask, grant
 
 OFFICER = Officer(frozenset({"POLICE", "LABOUR_INSPECTORATE"}), frozenset({"MY"}))
 ANYWHERE = Officer(None, None)
@@ -52,6 +53,6 @@ def test_every_order_of_the_contract_is_known() -> None:
 
 def test_a_referral_survives_storage_whole() -> None:
     state = decide(accepted(), "CONDITIONAL", conditions=(STOP, KEEP), met=(KEEP.code,)).state
-    for one in (state, in_progress()):
+    for one in (state, in_progress(), grant(ask(in_progress()).state).state):
         assert REFERRALS.read(REFERRALS.body(one)) == one
         assert view(one, 7).etag == "7"

@@ -1,4 +1,4 @@
-"""The triage service's SQL."""
+"""Referrals: one row per case, and the queue over them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,29 +10,42 @@ from uuid import UUID
 import asyncpg
 
 from harbourlight.triage.v1 import triage_pb2
-from services.triage.domain import deadlines
+from services.triage.domain import referral
 from services.triage.domain.model import Priority, Referral, ReferralState
 from services.triage.domain.queue import Order, Position, Selection, Values
-from shared.database import Database
+from services.triage.store import unsealings
+from shared.database import Connection, Database
 from shared.records import Column, Records
 
 BY_REFERRAL_ID = "referral_id = $1"
 
-REFERRALS: Records[Referral] = Records(
+
+class Referrals(Records[Referral]):
+    """Rows of referrals, and of what is listed of them elsewhere."""
+
+    async def save(
+        self, connection: Connection, changes: Sequence[tuple[str, Referral, int]]
+    ) -> None:
+        """As Records does; the unsealings of a referral follow it."""
+        await super().save(connection, changes)
+        await unsealings.follow(connection, [state for _, state, _ in changes])
+
+
+REFERRALS = Referrals(
     "referrals",
     Referral,
     triage_pb2.Referral,
     {
-        "referral_id": Column("uuid", lambda referral: referral.referral_id),
-        "state": Column("text", lambda referral: str(referral.state)),
-        "desk": Column("text", lambda referral: referral.desk),
-        "country": Column("text", lambda referral: referral.facts.country),
-        "sector": Column("text", lambda referral: referral.facts.sector),
-        "exploitation_type": Column("text", lambda referral: referral.facts.exploitation_type),
-        "priority": Column("text", lambda referral: str(referral.priority)),
-        "came_forward_at": Column("timestamptz", lambda referral: referral.came_forward_at),
-        "received_at": Column("timestamptz", lambda referral: referral.received_at),
-        "clock_at": Column("timestamptz", lambda r: deadlines.next_moment(r.deadlines)),
+        "referral_id": Column("uuid", lambda it: it.referral_id),
+        "state": Column("text", lambda it: str(it.state)),
+        "desk": Column("text", lambda it: it.desk),
+        "country": Column("text", lambda it: it.facts.country),
+        "sector": Column("text", lambda it: it.facts.sector),
+        "exploitation_type": Column("text", lambda it: it.facts.exploitation_type),
+        "priority": Column("text", lambda it: str(it.priority)),
+        "came_forward_at": Column("timestamptz", lambda it: it.came_forward_at),
+        "received_at": Column("timestamptz", lambda it: it.received_at),
+        "clock_at": Column("timestamptz", referral.next_moment),
     },
 )
 
@@ -224,7 +237,7 @@ async def read_changed(
 
 
 async def due(database: Database, now: datetime, most: int) -> list[str]:
-    """Handles of referrals with a deadline to warn of or to miss."""
+    """Handles of referrals whose time has something to do (domain.referral.pass_time)."""
     rows = await database.fetch(
         "SELECT subject FROM referrals WHERE clock_at <= $1 ORDER BY clock_at LIMIT $2", now, most
     )

@@ -1,0 +1,364 @@
+"""Unsealing on a real database: who finds what, what is kept, and what time takes away."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from google.protobuf.message import Message
+
+from harbourlight import CaseKey
+from harbourlight import unsealing as brief_of
+from harbourlight.options.v1 import options_pb2 as options
+from harbourlight.proofs.receipts import ReceiptText, derive_salt
+from harbourlight.triage.v1 import unsealing_pb2 as pb
+from harbourlight.types.v1 import sealed_pb2 as sealed
+from services.triage import handlers
+from services.triage.domain.model import Referral
+from services.triage.store import referrals
+from services.triage.unsealing import Unsealings
+from shared.callers import Caller
+from shared.commands import Call
+from shared.database import Database
+from shared.erasure import KeyStore
+from shared.errors import Kind, Refusal
+from shared.signed_tokens import SignedTokens
+from tests.integration.installation import Installation
+from tests.unit.services.triage.build import accepted
+
+MIGRATIONS = Path(handlers.__file__).parent / "migrations"
+KEY = Ed25519PrivateKey.generate()
+
+
+def officer(desk: str = "LABOUR_INSPECTORATE", country: str = "MY") -> Caller:
+    places = {"desks": frozenset({desk}), "jurisdictions": frozenset({country})}
+    return Caller(options.ROLE_AUTHORITY, f"officer of {desk}", organisation="state", **places)
+
+
+def custodian(organisation: str) -> Caller:
+    return Caller(options.ROLE_CUSTODIAN, organisation, organisation=organisation)
+
+
+BAR, OMBUDSMAN, OTHER = map(custodian, ("bar-association", "ombudsman", "somebody-else"))
+
+
+def call(caller: Caller, request: Message) -> Call:
+    method = type(request).__name__.removesuffix("Request")
+    path = f"/harbourlight.triage.v1.UnsealingService/{method}"
+    return Call(caller, path, hashlib.sha256(request.SerializeToString()).digest())
+
+
+class Desk:
+    """The service's unsealing over one database."""
+
+    def __init__(self, database: Database, keys: KeyStore) -> None:
+        self.database = database
+        self.keys = keys
+        self.unsealings = Unsealings(database, SignedTokens(b"secret"), keys)
+        self.handlers = handlers.Handlers(database)
+
+    async def referral(self, state: Referral | None = None) -> Referral:
+        """One that the desk took up, in the database."""
+        found = replace(
+            state or accepted(), referral_id=str(uuid4()), handle=CaseKey.generate().handle
+        )
+        await self.database.transaction(
+            lambda connection: referrals.REFERRALS.save(connection, [(found.handle, found, 0)])
+        )
+        return found
+
+    async def ask(self, of: Referral, number: int = 1, by: Caller | None = None) -> pb.Unsealing:
+        """An officer requests unsealing."""
+        request = ask(of, number)
+        answer = await self.unsealings.request(call(by or officer(), request), request)
+        return pb.RequestUnsealingResponse.FromString(answer).unsealing
+
+    async def grant(self, unsealing_id: str, by: Caller = BAR) -> pb.Unsealing:
+        """A custodian releases its half."""
+        half = sealed.Seal(key_id=brief_of.key_id(b"o" * 32), ciphertext=b"half for the officer")
+        request = pb.GrantUnsealingRequest(
+            request_id=str(uuid4()),
+            unsealing_id=unsealing_id,
+            half=half,
+            signer=bytes(32),
+            receipt_nonce=bytes(32),
+        )
+        answer = await self.unsealings.grant(call(by, request), request)
+        return pb.GrantUnsealingResponse.FromString(answer).unsealing
+
+    async def refuse(self, unsealing_id: str, by: Caller = BAR) -> pb.Unsealing:
+        """A custodian keeps its half."""
+        request = pb.RefuseUnsealingRequest(
+            request_id=str(uuid4()),
+            unsealing_id=unsealing_id,
+            reason=pb.UNSEALING_REFUSAL_NOT_NECESSARY,
+            remark=sealed.SealedContent(number=1, payload=b"sealed remark"),
+            signer=bytes(32),
+            receipt_nonce=bytes(32),
+        )
+        answer = await self.unsealings.refuse(call(by, request), request)
+        return pb.RefuseUnsealingResponse.FromString(answer).unsealing
+
+    async def get(self, unsealing_id: str, by: Caller) -> pb.UnsealingRecord:
+        """One in full."""
+        return await self.unsealings.get(
+            call(by, pb.GetUnsealingRequest(unsealing_id=unsealing_id)), unsealing_id
+        )
+
+    async def waiting(self, by: Caller, size: int = 0) -> list[str]:
+        """What a custodian may answer, page by page."""
+        found, token = [], ""
+        while True:
+            request = pb.ListUnsealingsRequest(page_size=size, page_token=token)
+            page = await self.unsealings.list_waiting(call(by, request), request)
+            found += [one.unsealing.unsealing_id for one in page.records]
+            assert not any(one.brief.HasField("explanation") for one in page.records)
+            if not (token := page.next_page_token):
+                return found
+
+    async def of_desk(self, by: Caller, handle: str = "", size: int = 0) -> list[str]:
+        """What an officer's desks asked for, page by page."""
+        found, token = [], ""
+        while True:
+            request = pb.ListMyUnsealingsRequest(handle=handle, page_size=size, page_token=token)
+            page = await self.unsealings.list_of_desks(call(by, request), request)
+            found += [one.unsealing.unsealing_id for one in page.records]
+            if not (token := page.next_page_token):
+                return found
+
+
+def ask(of: Referral, number: int = 1) -> pb.RequestUnsealingRequest:
+    brief = pb.UnsealingBrief(
+        handle=of.handle,
+        referral_id=of.referral_id,
+        legal_basis=pb.LEGAL_BASIS_INVESTIGATION,
+        number=number,
+        one_time_key=b"o" * 32,
+        identity_version=1,
+        identity_hash=bytes(32),
+        custodian_seal=sealed.Seal(key_id="c0", ciphertext=b"half"),
+        alternate_seal=sealed.Seal(key_id="a0", ciphertext=b"half too"),
+        custodian=BAR.organisation,
+        alternate=OMBUDSMAN.organisation,
+        explanation=sealed.SealedContent(number=1, payload=b"sealed reasons"),
+        signer_key_id="5e",
+    )
+    brief_of.sign(brief, KEY)
+    return pb.RequestUnsealingRequest(
+        request_id=str(uuid4()),
+        referral_id=of.referral_id,
+        brief=brief,
+        receipt_nonce=bytes(range(32)),
+    )
+
+
+@asynccontextmanager
+async def desk_of(installation: Installation) -> AsyncIterator[Desk]:
+    keys = KeyStore(installation.keystore_url("triage"))
+    await keys.start()
+    try:
+        async with installation.database("triage", MIGRATIONS) as database:
+            yield Desk(database, keys)
+    finally:
+        await keys.stop()
+
+
+async def told(installation: Installation, handle: str) -> list[str]:
+    """What was told of the case's unsealings, in order."""
+    rows = await installation.ask(
+        "SELECT type FROM triage.outbox WHERE subject = $1 AND type LIKE '%Unsealing%'"
+        " ORDER BY sequence",
+        handle,
+    )
+    return [name.rpartition(".")[2] for (name,) in rows]
+
+
+async def test_it_reaches_both_custodians_and_its_desk_and_nobody_else(
+    installation: Installation,
+) -> None:
+    async with desk_of(installation) as desk:
+        case = await desk.referral()
+        asked = await desk.ask(case)
+        it = asked.unsealing_id
+        assert asked.state == pb.UNSEALING_STATE_REQUESTED
+        for who in (BAR, OMBUDSMAN):
+            assert await desk.waiting(who) == [it]
+            record = await desk.get(it, who)
+            brief_of.verify(record.brief)
+            assert record.brief.explanation.payload == b"sealed reasons"
+        assert await desk.waiting(OTHER) == []
+        assert await desk.of_desk(officer()) == [it]
+        for stranger in (officer("POLICE"), officer(country="TH")):
+            assert await desk.of_desk(stranger) == []
+        for stranger in (OTHER, officer("POLICE"), officer(country="TH")):
+            with pytest.raises(Refusal, match="no such unsealing"):
+                await desk.get(it, stranger)
+        for stranger in (officer("POLICE"), officer(country="TH")):
+            with pytest.raises(Refusal, match="no such referral"):
+                await desk.ask(case, 2, stranger)
+        for answer in (desk.grant, desk.refuse):
+            with pytest.raises(Refusal, match="no such unsealing"):
+                await answer(it, OTHER)
+            with pytest.raises(Refusal, match="no such unsealing"):
+                await answer(str(uuid4()))
+
+
+async def test_a_granted_half_comes_to_the_desk_and_is_deleted_in_time(
+    installation: Installation,
+) -> None:
+    async with desk_of(installation) as desk:
+        case = await desk.referral()
+        it = (await desk.ask(case)).unsealing_id
+        granted = await desk.grant(it, OMBUDSMAN)
+        assert granted.state == pb.UNSEALING_STATE_GRANTED
+        assert granted.answered_by == "ombudsman"
+        assert (await desk.get(it, officer())).half.ciphertext == b"half for the officer"
+        assert await desk.waiting(BAR) == await desk.waiting(OMBUDSMAN) == []
+        with pytest.raises(Refusal, match="is GRANTED: cannot refuse it"):
+            await desk.refuse(it)
+
+        await _let_pass(desk, case.handle)
+        record = await desk.get(it, officer())
+        assert record.unsealing.state == pb.UNSEALING_STATE_CLOSED
+        assert not record.HasField("half")
+        rows = await installation.ask("SELECT half FROM triage.unsealings")
+        assert rows == [(None,)]
+        expected = ["UnsealingRequested", "UnsealingGranted", "UnsealingExpired"]
+        assert await told(installation, case.handle) == expected
+        # Nor is it among the recorded answers, which outlive it.
+        ((found,),) = await installation.ask(
+            "SELECT count(*) FROM triage.answer WHERE position($1::bytea IN response) > 0",
+            b"half for the officer",
+        )
+        assert found == 0
+
+
+async def test_a_refusal_is_the_end_of_the_request_and_the_next_one_is_another(
+    installation: Installation,
+) -> None:
+    async with desk_of(installation) as desk:
+        case = await desk.referral()
+        first = (await desk.ask(case)).unsealing_id
+        with pytest.raises(Refusal, match="cannot request another"):
+            await desk.ask(case, 2)
+        refused = await desk.refuse(first)
+        assert refused.refusal == pb.UNSEALING_REFUSAL_NOT_NECESSARY
+        assert (await desk.get(first, officer())).remark.payload == b"sealed remark"
+        # What was signed for the first request is worth nothing for a second one.
+        with pytest.raises(Refusal, match="2 comes next") as error:
+            await desk.ask(case, 1)
+        assert error.value.kind == Kind.INVALID
+        second = (await desk.ask(case, 2)).unsealing_id
+        assert await desk.of_desk(officer(), case.handle) == [second, first]
+        assert await desk.waiting(BAR) == [second]
+
+
+async def test_an_unanswered_request_lapses(installation: Installation) -> None:
+    async with desk_of(installation) as desk:
+        case = await desk.referral()
+        it = (await desk.ask(case)).unsealing_id
+        await _let_pass(desk, case.handle)
+        assert (await desk.get(it, officer())).unsealing.state == pb.UNSEALING_STATE_EXPIRED
+        assert await desk.waiting(BAR) == []
+        assert await told(installation, case.handle) == ["UnsealingRequested", "UnsealingExpired"]
+
+
+async def test_a_brief_is_of_its_referral_and_signed(installation: Installation) -> None:
+    async with desk_of(installation) as desk:
+        case, other = await desk.referral(), await desk.referral()
+        forged = ask(case)
+        forged.brief.legal_basis = pb.LEGAL_BASIS_VITAL_INTERESTS
+        elsewhere = ask(case)
+        elsewhere.referral_id = other.referral_id
+        another_case = ask(replace(case, handle=other.handle))
+        for request, field in (
+            (forged, "brief.signature"),
+            (elsewhere, "brief.referral_id"),
+            (another_case, "brief.handle"),
+        ):
+            with pytest.raises(Refusal) as error:
+                await desk.unsealings.request(call(officer(), request), request)
+            assert [one.field for one in error.value.violations] == [field]
+
+
+async def test_what_is_sealed_is_stored_wrapped_and_an_erased_case_keeps_none_of_it(
+    installation: Installation,
+) -> None:
+    async with desk_of(installation) as desk:
+        case = await desk.referral()
+        it = (await desk.ask(case)).unsealing_id
+        await desk.grant(it)
+        stored = await installation.ask("SELECT u::text FROM triage.unsealings u")
+        for part in (b"sealed reasons", b"half", b"half too", b"half for the officer"):
+            assert part.hex() not in stored[0][0]
+        await desk.database.transaction(lambda connection: desk.keys.erase(connection, case.handle))
+        record = await desk.get(it, officer())
+        assert record.unsealing.state == pb.UNSEALING_STATE_GRANTED
+        assert not record.HasField("half")
+        assert not record.brief.custodian_seal.ciphertext
+        other = await desk.referral()
+        await desk.database.transaction(
+            lambda connection: desk.keys.erase(connection, other.handle)
+        )
+        with pytest.raises(Refusal, match="was erased") as error:
+            await desk.ask(other)
+        assert error.value.kind == Kind.WRONG_STATE
+
+
+async def test_each_step_of_the_parties_has_a_receipt_that_is_committed_to(
+    installation: Installation,
+) -> None:
+    async with desk_of(installation) as desk:
+        case = await desk.referral()
+        request = ask(case)
+        asked = call(officer(), request)
+        answer = await desk.unsealings.request(asked, request)
+        given = pb.RequestUnsealingResponse.FromString(answer)
+        text = ReceiptText.parse(given.receipt.text)
+        assert (text.handle, text.event_type) == (
+            case.handle,
+            "harbourlight.triage.v1.UnsealingRequested",
+        )
+        # It is the officer's: nobody else has a nonce and a signing key that make this salt.
+        nonce, signer = request.receipt_nonce, request.brief.signer
+        assert text.salt == derive_salt(nonce, signer, asked.request_hash)
+        it = given.unsealing.unsealing_id
+        for who in (BAR, OMBUDSMAN, officer()):
+            assert (await desk.get(it, who)).receipt == given.receipt
+        await desk.grant(it)
+        rows = await installation.ask(
+            "SELECT o.event_id::text, o.commitment, r.commitment FROM triage.outbox o"
+            " LEFT JOIN triage.receipt r USING (event_id) WHERE o.type LIKE '%Unsealing%'"
+            " ORDER BY sequence"
+        )
+        assert rows[0] == (text.event_id, text.commitment, text.commitment)
+        assert len(rows) == 2
+        assert rows[1][1] == rows[1][2] is not None
+
+
+async def test_lists_page(installation: Installation) -> None:
+    async with desk_of(installation) as desk:
+        asked = [(await desk.ask(await desk.referral())).unsealing_id for _ in range(5)]
+        assert await desk.waiting(BAR, 2) == asked
+        assert await desk.of_desk(officer(), size=2) == asked[::-1]
+
+
+async def _let_pass(desk: Desk, handle: str) -> None:
+    """The time of the case's open unsealing passes, and the timer runs."""
+    row = await desk.database.fetchrow(
+        "SELECT revision, body FROM referrals WHERE subject = $1", handle
+    )
+    assert row is not None
+    state = referrals.REFERRALS.read(row["body"])
+    assert state.unsealings[-1].open
+    due = tuple(replace(one, ends_at=datetime.now(UTC)) for one in state.unsealings)
+    change = (handle, replace(state, unsealings=due), row["revision"])
+    await desk.database.transaction(
+        lambda connection: referrals.REFERRALS.save(connection, [change])
+    )
+    await desk.handlers.sweep()
