@@ -182,8 +182,13 @@ def _set_passwords(admin: KafkaAdminClient, passwords: Mapping[str, str]) -> Non
             raise KafkaError(f"the broker refuses the password of {user}: {wrong}")
 
 
-def _set_grants(admin: KafkaAdminClient, grants: list[Grant]) -> None:
-    wanted = {acl for grant in grants for acl in _acls(grant)}
+def rules(grants: Iterable[Grant]) -> set[ACL]:
+    """The grants as the broker's rules."""
+    return {acl for grant in grants for acl in _acls(grant)}
+
+
+def present_rules(admin: KafkaAdminClient) -> list[ACL]:
+    """The rules that the broker has now."""
     anything = ACLFilter(
         principal=None,
         host="*",
@@ -193,7 +198,12 @@ def _set_grants(admin: KafkaAdminClient, grants: list[Grant]) -> None:
             ResourceType.ANY, None, ACLResourcePatternType.LITERAL
         ),
     )
-    present, _ = admin.describe_acls(anything)
+    present: list[ACL] = admin.describe_acls(anything)[0]
+    return present
+
+
+def _set_grants(admin: KafkaAdminClient, grants: list[Grant]) -> None:
+    wanted, present = rules(grants), present_rules(admin)
     ours = {(acl.principal, acl.resource_pattern) for acl in wanted}
     stale = [
         acl

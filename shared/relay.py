@@ -23,11 +23,12 @@ _HOUSEKEEPING_SECONDS = 3600
 KEEP_DAYS = 7
 """How long sent rows stay, so that topics can be refilled after a loss."""
 
-_READ = """
-SELECT id, created_on, event_id::text, topic, subject, sequence, type, time, causation_id::text,
-       traceparent, payload, headers, commitment
-FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT $1
-"""
+COLUMNS = (
+    "id, created_on, event_id::text, topic, subject, sequence, type, time, causation_id::text,"
+    " traceparent, payload, headers, commitment"
+)
+"""Of the outbox, what `record_of` and the relay's marking need."""
+_READ = f"SELECT {COLUMNS} FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT $1"
 _MARK = """
 UPDATE outbox SET sent_at = now()
 WHERE sent_at IS NULL AND id = ANY($1) AND created_on BETWEEN $2 AND $3
@@ -38,7 +39,7 @@ class Relay:
     """Runs until it is cancelled; waits while another process's relay is the active one."""
 
     def __init__(self, service: str, database_url: str, kafka: Kafka, wakeups: Wakeups) -> None:
-        self._source = f"/services/{service}"
+        self._service = service
         self._lock = f"relay/{kafka.prefix}{service}"
         self._url = database_url
         self._kafka = kafka
@@ -95,7 +96,7 @@ class Relay:
         rows: Sequence[asyncpg.Record],
     ) -> None:
         with telemetry.relay_span(rows):
-            records = [self._record(row) for row in rows]
+            records = [record_of(row, self._service, self._kafka.prefix) for row in rows]
             sending = asyncio.create_task(asyncio.to_thread(producer.send_all, records))
             losing = asyncio.create_task(lost.wait())
             try:
@@ -111,24 +112,26 @@ class Relay:
             days = [row["created_on"] for row in rows]
             await connection.execute(_MARK, [row["id"] for row in rows], min(days), max(days))
 
-    def _record(self, row: asyncpg.Record) -> Record:
-        if row["headers"] is not None:
-            headers = cloudevents.from_json(row["headers"])
-        else:
-            headers = cloudevents.headers(
-                event_id=row["event_id"],
-                source=self._source,
-                event_type=row["type"],
-                subject=row["subject"],
-                sequence=row["sequence"],
-                time=row["time"],
-                causation_id=row["causation_id"],
-                traceparent=row["traceparent"],
-                commitment=row["commitment"],
-            )
-        topic = self._kafka.prefix + row["topic"]
-        millis = int(row["time"].timestamp() * 1000)
-        return Record(topic, row["subject"].encode(), bytes(row["payload"]), headers, millis)
+
+def record_of(row: asyncpg.Record, service: str, prefix: str) -> Record:
+    """The record that an outbox row of the service becomes."""
+    if row["headers"] is not None:
+        headers = cloudevents.from_json(row["headers"])
+    else:
+        headers = cloudevents.headers(
+            event_id=row["event_id"],
+            source=f"/services/{service}",
+            event_type=row["type"],
+            subject=row["subject"],
+            sequence=row["sequence"],
+            time=row["time"],
+            causation_id=row["causation_id"],
+            traceparent=row["traceparent"],
+            commitment=row["commitment"],
+        )
+    millis = int(row["time"].timestamp() * 1000)
+    payload = bytes(row["payload"])
+    return Record(prefix + row["topic"], row["subject"].encode(), payload, headers, millis)
 
 
 async def prepare(database_url: str) -> None:

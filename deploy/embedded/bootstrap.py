@@ -19,6 +19,7 @@ import hashlib
 import os
 import re
 import runpy
+import shlex
 import signal
 import subprocess
 import time
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".harbourlight"
 VENV = HOME / "venv"
 PYTHON = VENV / "bin" / "python"
+OPS = VENV / "bin" / "harbourlight-ops"
 JARS = HOME / "kafka"
 CLIENT = ROOT / "client"
 LOCK = ROOT / "requirements" / "dev.lock"
@@ -68,6 +70,7 @@ def _set_up() -> None:
         _do("contract code", _generate)
     built_from = (CLIENT / "pyproject.toml", CLIENT / "hatch_build.py")
     _step("command line", VENV, _hash(*built_from), _install_client)
+    _step("operators' command line", VENV, here, _install_ops)
     _step("Kafka", JARS, _hash(ROOT / "deploy" / "embedded" / "jars.lock"), _fetch_jars)
 
 
@@ -154,6 +157,15 @@ def _install_client() -> None:
         [*_pip(), "--no-deps", "--no-build-isolation", "--editable", str(CLIENT)],
         "cannot install the client from this checkout",
     )
+
+
+def _install_ops() -> None:
+    # The application is not a package: its command is this checkout's own.
+    text = f"""#!/bin/sh
+PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(str(PYTHON))} -m deploy.ops "$@"
+"""
+    OPS.write_text(text)
+    OPS.chmod(0o755)
 
 
 def _fetch_jars() -> None:

@@ -18,7 +18,8 @@ import psutil
 from deploy.embedded.postgres import with_database
 from deploy.embedded.running import run
 from deploy.embedded.stack import DATABASE, Stack
-from examples.demo import cases, picture
+from deploy.ops import picture
+from examples.demo import cases
 from examples.demo.evidence import Evidence
 from examples.demo.narrator import Narrator
 from examples.demo.parties import NGO, Desk, Observer, Reporter

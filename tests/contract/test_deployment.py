@@ -279,7 +279,12 @@ def test_the_image_holds_all_that_its_processes_import(tmp_path: Path) -> None:
         else process.module
         for process in topology.PROCESSES
     ]
-    others = ["deploy.provision", "deploy.certificates", "deploy.docker.probe"]
+    others = [
+        "deploy.provision",
+        "deploy.certificates",
+        "deploy.docker.probe",
+        "deploy.ops.cli",
+    ]
     subprocess.run(
         [sys.executable, "-c", _IMPORT_ALL, ",".join(refused), *modules, *others],
         cwd=tmp_path,

@@ -1,9 +1,12 @@
-"""Draws the path of one case's report from its trace: on the terminal, and as an SVG file."""
+"""Draws the path of a case from its traces: on the terminal, and as an SVG file."""
 
+import contextlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
@@ -29,41 +32,60 @@ class Step:
     start: float
     """Milliseconds since the trace began."""
     end: float
+    at: float
+    """Seconds since the epoch, when it started."""
+
+    @property
+    def moment(self) -> datetime:
+        """When it started."""
+        return datetime.fromtimestamp(self.at, UTC)
 
 
 def read_trace(folder: Path, case: str) -> list[Step]:
-    """The spans of the trace that `case`'s report began, in the order of their start.
+    """The trace that `case`'s report began. Empty where nothing was exported."""
+    return next(iter(read_traces(folder, case)), [])
+
+
+def read_traces(folder: Path, case: str) -> list[list[Step]]:
+    """The traces in which something happened to the case, oldest first, each by its steps' start.
 
     A relay sends many cases' events at once, in a trace of its own that is linked to each; its
-    sendings belong to the path as well. Empty where nothing was exported.
+    sendings belong to the path as well.
     """
+    spans = _read_spans(folder)
+    # In the order of their first span that names the case.
+    traces = dict.fromkeys(
+        span["trace"] for span in spans if span["attributes"].get(telemetry.CASE) == case
+    )
+    return [
+        _steps([span for span in spans if trace in (span["trace"], *span["links"])])
+        for trace in traces
+    ]
+
+
+def _read_spans(folder: Path) -> list[dict[str, Any]]:
+    """Every span, by its start; a line that is still being written is left out."""
     spans = []
     for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").splitlines():
-            spans.append(json.loads(line))
-    first = next(
-        (
-            span["trace"]
-            for span in sorted(spans, key=lambda span: span["start_ns"])
-            if span["attributes"].get(telemetry.CASE) == case
-        ),
-        None,
-    )
-    own = [span for span in spans if first is not None and first in (span["trace"], *span["links"])]
-    if not own:
-        return []
-    begin = min(span["start_ns"] for span in own)
-    steps = [
+            with contextlib.suppress(ValueError):
+                spans.append(json.loads(line))
+    return sorted(spans, key=lambda span: int(span["start_ns"]))
+
+
+def _steps(spans: list[dict[str, Any]]) -> list[Step]:
+    begin = spans[0]["start_ns"]
+    return [
         Step(
             span["service"],
             _short(span["name"]),
             span["attributes"].get(telemetry.EVENT_TYPE, "").rpartition(".")[2],
             (span["start_ns"] - begin) / 1e6,
             (span["end_ns"] - begin) / 1e6,
+            span["start_ns"] / 1e9,
         )
-        for span in own
+        for span in spans
     ]
-    return sorted(steps, key=lambda step: step.start)
 
 
 def _short(name: str) -> str:

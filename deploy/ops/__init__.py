@@ -1,0 +1,1 @@
+"""What operators run on a live installation: `harbourlight-ops`, or `python -m deploy.ops`."""
