@@ -113,7 +113,7 @@ async def test_a_discarded_event_is_skipped_and_its_case_goes_on(
 ) -> None:
     site = site_of(installation)
     async with _poisoned(installation, _Sick()):
-        with pytest.raises(WrongState, match="waits for triage/.*/SICK/2"):
+        with pytest.raises(WrongState, match=r"waits for triage/.*/SICK/2"):
             await parked.discard(site, f"{GROUP}/{TOPIC}/SICK/3", "Ann", "impatience")
         await parked.discard(site, f"{GROUP}/{TOPIC}/SICK/2", "Ann", "void by agreement")
         await eventually(lambda: _has_come_to(installation, "SICK", [1, 3, 4]))
