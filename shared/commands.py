@@ -14,12 +14,12 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
-from shared import outbox, receipts, translate
+from shared import outbox, translate
 from shared.callers import Caller
 from shared.database import Connection, Database
 from shared.decisions import Decision
 from shared.errors import Kind, Refusal, stale
-from shared.receipts import Promiser, Receipt
+from shared.receipts import COLUMNS, Lodged, Receipt, Receipts, asked
 from shared.records import Records
 
 S = TypeVar("S")
@@ -78,13 +78,13 @@ class Commands(Generic[S]):
         database: Database,
         records: Records[S],
         emitter: Emitter,
-        promiser: Promiser | None = None,
+        receipts: Receipts | None = None,
     ) -> None:
-        """`promiser` signs for the receipts; without one they carry no promise."""
+        """`receipts` are needed where requests may ask for one."""
         self._database = database
         self._records = records
         self._emitter = emitter
-        self._promiser = promiser
+        self._receipts = receipts
 
     async def run(
         self,
@@ -111,9 +111,7 @@ class Commands(Generic[S]):
         Raises Refusal, which changes nothing.
         """
 
-        opening = receipts.asked(
-            request, call.caller.key if signer is None else signer, call.request_hash
-        )
+        opening = asked(request, call.caller.key if signer is None else signer, call.request_hash)
 
         async def work(connection: Connection) -> Answer:
             condition, value = find
@@ -131,25 +129,25 @@ class Commands(Generic[S]):
                 await self._records.save(connection, [(key, decision.state, revision)])
                 revision += 1
             events = [self._emitter.outgoing(event, key, now) for event in decision.events]
-            receipt = None
+            lodged = None
             if opening and events:
-                receipt, events = receipts.lodged(events, opening)
+                lodged, events = await self._given.lodge(connection, events, opening)
             if also is not None and events:
-                await also(connection, decision.state, receipt)
-            answer = Answer(reply(decision.state, revision).SerializeToString(), receipt)
-            await record_answer(connection, call, request.request_id, answer)
+                await also(connection, decision.state, lodged.receipt if lodged else None)
+            response = reply(decision.state, revision).SerializeToString()
+            await record_answer(connection, call, request.request_id, response, lodged)
             await outbox.append(connection, events)
-            return answer
+            return Answer(response, lodged.receipt if lodged else None)
 
-        answer = await answered_once(self._database, call, request.request_id, work)
+        answer = await answered_once(self._database, call, request.request_id, work, self._receipts)
         if answer.receipt is None:
             return answer.response
-        message = (
-            self._promiser.message(answer.receipt)
-            if self._promiser
-            else receipts.unpromised(answer.receipt)
-        )
-        return receipts.added(call.method, answer.response, message)
+        return self._given.added(call.method, answer.response, answer.receipt)
+
+    @property
+    def _given(self) -> Receipts:
+        assert self._receipts, "a request asks for a receipt, and this service gives none"
+        return self._receipts
 
     async def pass_time(
         self, subject: str, decide: Callable[[S | None, datetime], Decision[S] | None]
@@ -177,24 +175,22 @@ VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 """
 _ANSWER_AND_RECEIPT = f"""
 WITH recorded AS ({_ANSWER} RETURNING receipt)
-INSERT INTO receipt (event_id, subject, type, time, commitment, opening)
-SELECT receipt, $7, $8, $9, $10, $11 FROM recorded
+INSERT INTO receipt ({COLUMNS}) SELECT receipt, $7, $8, $9, $10 FROM recorded
 """
 
 
 async def record_answer(
-    connection: Connection, call: Call, request_id: str, answer: Answer
+    connection: Connection, call: Call, request_id: str, response: bytes, lodged: Lodged | None
 ) -> None:
     """Keeps the answer of a command and its receipt, in its transaction and one statement."""
-    receipt = answer.receipt
     done = await connection.execute(
-        _ANSWER_AND_RECEIPT if receipt else _ANSWER,
+        _ANSWER_AND_RECEIPT if lodged else _ANSWER,
         call.caller.name,
         call.method,
         UUID(request_id),
         call.request_hash,
-        answer.response,
-        *(receipt.columns if receipt else (None,)),
+        response,
+        *(lodged.columns if lodged else (None,)),
     )
     if done != "INSERT 0 1":
         raise _AnsweredBefore
@@ -205,6 +201,7 @@ async def answered_once(
     call: Call,
     request_id: str,
     work: Callable[[Connection], Awaitable[Answer]],
+    receipts: Receipts | None,
 ) -> Answer:
     """The answer of `work`, or the recorded one where this command was answered before.
 
@@ -218,7 +215,7 @@ async def answered_once(
     except Refusal as error:
         refusal = error
     row = await database.fetchrow(
-        f"SELECT request_hash, response, {receipts.COLUMNS}"
+        f"SELECT request_hash, response, {COLUMNS}"
         " FROM answer LEFT JOIN receipt ON receipt.event_id = answer.receipt"
         " WHERE caller = $1 AND request_id = $2 AND method = $3",
         call.caller.name,
@@ -233,4 +230,5 @@ async def answered_once(
             Kind.REUSED_REQUEST_ID,
             f"request_id {request_id} was used for another request: choose a new one",
         )
-    return Answer(row["response"], receipts.read(row))
+    kept = await receipts.opened(database, [row]) if receipts and row["event_id"] else []
+    return Answer(row["response"], kept[0] if kept else None)

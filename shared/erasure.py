@@ -24,7 +24,7 @@ import asyncpg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from shared.database import Connection
+from shared.database import Connection, Database
 from shared.errors import Kind, Refusal
 from shared.migrate import migrate
 
@@ -127,7 +127,7 @@ class KeyStore:
             raise Erased
         return await self._get(row["key_id"])
 
-    async def find(self, connection: Connection, subject: str) -> ErasureKey | None:
+    async def find(self, connection: Connection | Database, subject: str) -> ErasureKey | None:
         """The subject's key, or None where it has none. Raises Erased."""
         row = await connection.fetchrow(
             "SELECT key_id, erased_at FROM erasure_key WHERE subject = $1", subject

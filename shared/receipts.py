@@ -7,6 +7,7 @@ Ed25519 is deterministic, and all that is signed was recorded, so a repeated ans
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -22,7 +23,8 @@ from harbourlight.proofs.promises import Promise
 from harbourlight.proofs.receipts import ReceiptText
 from harbourlight.types.v1 import sealed_pb2
 from shared import contract
-from shared.database import Database
+from shared.database import Connection, Database
+from shared.erasure import Erased, ErasureKey, KeyStore
 from shared.errors import Violation, invalid
 from shared.outbox import Outgoing
 from shared.settings import MissingSetting, Settings
@@ -51,31 +53,23 @@ class Receipt:
         text = ReceiptText(opening.salt, event.subject, event.event_id, name, event.time)
         return cls(text, opening)
 
+
+@dataclass(frozen=True)
+class Lodged:
+    """A receipt as it is to be kept."""
+
+    receipt: Receipt
+    wrapped: bytes
+    """Its opening, under the subject's erasure key."""
+
     @property
     def columns(self) -> tuple[Any, ...]:
         """Its row, in the order of COLUMNS."""
-        text, one = self.text, self.opening
-        return (
-            UUID(text.event_id),
-            text.handle,
-            text.event_type,
-            text.time,
-            text.commitment,
-            one.nonce + one.public_key + one.request_hash,
-        )
+        text = self.receipt.text
+        return UUID(text.event_id), text.handle, text.event_type, text.time, self.wrapped
 
 
-COLUMNS = "event_id, subject, type, time, commitment, opening"
-
-
-def read(row: asyncpg.Record) -> Receipt | None:
-    """The receipt in a row; None where there is none, or its opening was erased."""
-    if row["opening"] is None:
-        return None
-    parts = (row["opening"][start : start + 32] for start in (0, 32, 64))
-    opening = Opening(*parts)
-    text = ReceiptText(opening.salt, row["subject"], str(row["event_id"]), row["type"], row["time"])
-    return Receipt(text, opening)
+COLUMNS = "event_id, subject, type, time, opening"
 
 
 def asked(request: Any, signer: bytes, request_hash: bytes) -> Opening | None:
@@ -99,11 +93,22 @@ def new_event_id(time: datetime) -> str:
     return str(UUID(int=millis << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random))
 
 
-def lodged(events: list[Outgoing], opening: Opening) -> tuple[Receipt, list[Outgoing]]:
-    """The receipt of the first event, and the events with its commitment on the first."""
-    first = replace(events[0], event_id=new_event_id(events[0].time))
-    receipt = Receipt.of(first, opening)
-    return receipt, [replace(first, commitment=receipt.text.commitment), *events[1:]]
+def _place(event_id: str) -> str:
+    return f"receipt/{event_id}"
+
+
+def opened(row: asyncpg.Record, key: ErasureKey) -> Receipt:
+    """The receipt in a row, by its subject's erasure key."""
+    event_id = str(row["event_id"])
+    parts = key.unwrap(_place(event_id), row["opening"])
+    opening = Opening(parts[:32], parts[32:64], parts[64:])
+    text = ReceiptText(opening.salt, row["subject"], event_id, row["type"], row["time"])
+    return Receipt(text, opening)
+
+
+def unpromised(receipt: Receipt) -> sealed_pb2.Receipt:
+    """The receipt without a promise: it counts once the ledger has it."""
+    return sealed_pb2.Receipt(text=str(receipt.text))
 
 
 @dataclass(frozen=True)
@@ -131,37 +136,70 @@ class Promiser:
         by = receipt.text.time + INCLUDED_WITHIN
         return Promise(self.origin, receipt.text.commitment, by).sign(self.key)
 
+
+class Receipts:
+    """A service's receipts: the keys that their openings are kept under, and who promises them.
+
+    Where nobody does, a receipt counts once the ledger has it.
+    """
+
+    def __init__(self, keys: KeyStore, promiser: Promiser | None = None) -> None:
+        self._keys = keys
+        self._promiser = promiser
+
     def message(self, receipt: Receipt) -> sealed_pb2.Receipt:
         """The receipt as its holder gets it."""
-        return sealed_pb2.Receipt(text=str(receipt.text), promise=self.promise(receipt))
+        found = unpromised(receipt)
+        if self._promiser:
+            found.promise = self._promiser.promise(receipt)
+        return found
 
+    def added(self, method: str, response: bytes, receipt: Receipt) -> bytes:
+        """The serialized response of a method with the receipt in it."""
+        # Serialized messages can be joined: what follows adds the fields that it has.
+        more = _response(method)(**{RECEIPT: self.message(receipt)})
+        return response + more.SerializeToString()
 
-def unpromised(receipt: Receipt) -> sealed_pb2.Receipt:
-    """The receipt as a service gives it that promises nothing: it counts once the ledger has it."""
-    return sealed_pb2.Receipt(text=str(receipt.text))
+    async def lodge(
+        self, connection: Connection, events: list[Outgoing], opening: Opening
+    ) -> tuple[Lodged, list[Outgoing]]:
+        """A receipt of the first event, and the events with its commitment on the first.
 
+        `connection` is the transaction that has locked, or just saved, the events' subject. Raises
+        Refusal where that was erased.
+        """
+        first = replace(events[0], event_id=new_event_id(events[0].time))
+        receipt = Receipt.of(first, opening)
+        key = await self._keys.of(connection, first.subject)
+        parts = opening.nonce + opening.public_key + opening.request_hash
+        lodged = Lodged(receipt, key.wrap(_place(receipt.text.event_id), parts))
+        return lodged, [replace(first, commitment=receipt.text.commitment), *events[1:]]
 
-def added(method: str, response: bytes, receipt: sealed_pb2.Receipt) -> bytes:
-    """The serialized response of a method with the receipt in it."""
-    # Serialized messages can be joined: what follows adds the fields that it has.
-    return response + _response(method)(**{RECEIPT: receipt}).SerializeToString()
+    async def opened(self, database: Database, rows: Sequence[asyncpg.Record]) -> list[Receipt]:
+        """The receipts in rows of one subject; none where it was erased."""
+        if not rows:
+            return []
+        try:
+            key = await self._keys.find(database, rows[0]["subject"])
+        except Erased:
+            return []
+        return [opened(row, key) for row in rows] if key else []
+
+    async def page(
+        self, database: Database, subject: str, after: tuple[datetime, UUID] | None, most: int
+    ) -> list[Receipt]:
+        """The subject's receipts behind a place, oldest first; none where it was erased."""
+        rows = await database.fetch(
+            f"SELECT {COLUMNS} FROM receipt WHERE subject = $1"
+            " AND ($2::timestamptz IS NULL OR (time, event_id) > ($2, $3))"
+            " ORDER BY time, event_id LIMIT $4",
+            subject,
+            *(after or (None, None)),
+            most,
+        )
+        return await self.opened(database, rows)
 
 
 @cache
 def _response(method: str) -> type[Message]:
     return contract.message_class(contract.find_method(method).output_type)
-
-
-async def page(
-    database: Database, subject: str, after: tuple[datetime, UUID] | None, most: int
-) -> list[Receipt]:
-    """The subject's receipts behind a place, oldest first, without those that were erased."""
-    rows = await database.fetch(
-        f"SELECT {COLUMNS} FROM receipt WHERE subject = $1 AND opening IS NOT NULL"
-        " AND ($2::timestamptz IS NULL OR (time, event_id) > ($2, $3))"
-        " ORDER BY time, event_id LIMIT $4",
-        subject,
-        *(after or (None, None)),
-        most,
-    )
-    return [found for row in rows if (found := read(row))]

@@ -9,7 +9,7 @@ from services.reporting.api import ReportingApi
 from services.reporting.handlers import Handlers
 from shared.database import Database
 from shared.erasure import SCRUB_SECONDS, KeyStore
-from shared.receipts import Promiser
+from shared.receipts import Promiser, Receipts
 from shared.service import Parts, Timer, run
 from shared.settings import Settings
 from shared.signed_tokens import SignedTokens
@@ -20,7 +20,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def build(settings: Settings, database: Database) -> Parts:
     """The service's parts over its database."""
     keys = KeyStore(settings.keystore_url)
-    handlers = Handlers(database, Promiser.load(settings), SignedTokens(settings.secret))
+    receipts = Receipts(keys, Promiser.load(settings))
+    handlers = Handlers(database, receipts, SignedTokens(settings.secret))
     api = ReportingApi(handlers, database.wakeups)
     name = reporting_pb2.DESCRIPTOR.services_by_name["ReportingService"].full_name
     return Parts(

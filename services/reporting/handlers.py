@@ -9,12 +9,12 @@ from harbourlight import routing
 from harbourlight.reporting.v1 import events_pb2, reporting_pb2
 from services.reporting import domain, store
 from services.reporting.domain import Case
-from shared import receipts, translate
+from shared import translate
 from shared.cloudevents import Incoming
 from shared.commands import Call, Commands, Emitter
 from shared.database import Database
 from shared.decisions import Decision, NotYet
-from shared.receipts import Promiser
+from shared.receipts import Receipts
 from shared.records import Stored
 from shared.signed_tokens import SignedTokens
 
@@ -36,11 +36,11 @@ def _facts(message: Message) -> domain.Facts:
 class Handlers:
     """The service's commands and queries."""
 
-    def __init__(self, database: Database, promiser: Promiser, tokens: SignedTokens) -> None:
+    def __init__(self, database: Database, receipts: Receipts, tokens: SignedTokens) -> None:
         self._database = database
-        self._promiser = promiser
+        self._receipts = receipts
         self._tokens = tokens
-        self._commands = Commands(database, store.CASES, EMITTER, promiser)
+        self._commands = Commands(database, store.CASES, EMITTER, receipts)
 
     async def place_marker(self, call: Call, request: reporting_pb2.PlaceMarkerRequest) -> bytes:
         """Makes a marked case."""
@@ -124,11 +124,11 @@ class Handlers:
             time, event_id = self._tokens.decode(scope, request.page_token, "page_token")
             after = datetime.fromisoformat(time), UUID(event_id)
         size = min(request.page_size or _PAGE, _LARGEST_PAGE)
-        found = await receipts.page(self._database, request.handle, after, size + 1)
+        found = await self._receipts.page(self._database, request.handle, after, size + 1)
         response = reporting_pb2.ListReceiptsResponse(
             receipts=[
                 reporting_pb2.LodgedReceipt(
-                    receipt=self._promiser.message(one),
+                    receipt=self._receipts.message(one),
                     nonce=one.opening.nonce,
                     request_hash=one.opening.request_hash,
                 )

@@ -22,7 +22,7 @@ from shared.database import Connection, Database
 from shared.decisions import Decision
 from shared.erasure import KeyStore
 from shared.errors import Violation, invalid, not_found
-from shared.receipts import Receipt
+from shared.receipts import Receipt, Receipts
 from shared.signed_tokens import SignedTokens
 
 _PAGE, _MOST = 50, 200
@@ -37,7 +37,7 @@ class Unsealings:
         self._database = database
         self._tokens = tokens
         self._keys = keys
-        self._commands = Commands(database, referrals.REFERRALS, EMITTER)
+        self._commands = Commands(database, referrals.REFERRALS, EMITTER, Receipts(keys))
 
     async def request(self, call: Call, request: pb.RequestUnsealingRequest) -> bytes:
         """A desk asks. Raises Refusal (INVALID) where the brief is not its signer's."""

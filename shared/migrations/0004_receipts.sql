@@ -1,13 +1,12 @@
 -- Receipts of what was lodged. The ledger has their commitments; here is what they commit to.
 CREATE TABLE receipt (
-    event_id   uuid PRIMARY KEY,
-    subject    text NOT NULL,
-    type       text NOT NULL,
-    time       timestamptz NOT NULL,
-    commitment bytea NOT NULL,
-    -- What the salt is made of: nonce, signer's public key, SHA-256 of the request, 32 bytes each.
-    -- Nothing else has them, so without this nobody here can say what the commitment is of.
-    opening    bytea
+    event_id uuid PRIMARY KEY,
+    subject  text NOT NULL,
+    type     text NOT NULL,
+    time     timestamptz NOT NULL,
+    -- What the salt is made of (nonce, signer's public key, SHA-256 of the request), wrapped under
+    -- the subject's erasure key. Without it nobody can say which of the ledger's entries this is.
+    opening  bytea NOT NULL
 );
 
 CREATE INDEX receipt_by_subject ON receipt (subject, time, event_id);

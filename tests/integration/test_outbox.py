@@ -21,7 +21,8 @@ from shared import cloudevents, outbox
 from shared.callers import Caller
 from shared.commands import Call
 from shared.database import Connection
-from shared.receipts import Promiser
+from shared.erasure import KeyStore
+from shared.receipts import Promiser, Receipts
 from shared.signed_tokens import SignedTokens
 from tests.integration import recorder
 from tests.integration.installation import Installation
@@ -33,6 +34,8 @@ REPORTING = Path(domain.__file__).parent / "migrations"
 WRITERS = ("MY", "TH", "VN", "KH", "ID", "PH", "BD", "IN", "NP", "PK", "LK", "MM")
 AMENDMENTS = 15
 PROMISER = Promiser("harbourlight.test", SignerKey.generate("harbourlight.test/reporting"))
+# No key is needed where nobody asks for a receipt.
+RECEIPTS = Receipts(KeyStore(""), PROMISER)
 
 
 def _facts(country: str, *, ongoing_danger: bool = False) -> types.ReportFacts:
@@ -56,7 +59,7 @@ async def test_many_writers_of_few_cases_leave_no_gap_and_keep_commit_order(
 ) -> None:
     handles = [CaseKey.generate().handle for _ in range(3)]
     async with installation.database("reporting", REPORTING) as database:
-        handlers = Handlers(database, PROMISER, SignedTokens(b""))
+        handlers = Handlers(database, RECEIPTS, SignedTokens(b""))
         for handle in handles:
             report = pb.SubmitReportRequest(
                 request_id=str(uuid4()), handle=handle, facts=_facts("SG")

@@ -48,7 +48,7 @@ WHERE ($1::text[] IS NULL OR desk = ANY($1)) AND ($2::text[] IS NULL OR country 
 ORDER BY requested_at DESC, unsealing_id DESC LIMIT $6
 """
 _WHOLE = f"""
-SELECT {_COLUMNS}, u.subject, sealed, half, remark, event_id, type, time, commitment, opening
+SELECT {_COLUMNS}, u.subject, sealed, half, remark, event_id, type, time, opening
 FROM unsealings u LEFT JOIN receipt ON receipt.event_id = u.receipt WHERE unsealing_id = $1
 """
 
@@ -137,19 +137,19 @@ def _place(unsealing_id: str, column: str) -> str:
 
 
 async def read(connection: Connection, keys: KeyStore, unsealing_id: str) -> Row | None:
-    """One in full, or None; without what was sealed where the case was erased."""
+    """One in full, or None; without its receipt and what was sealed where the case was erased."""
     found = await connection.fetchrow(_WHOLE, UUID(unsealing_id))
     if found is None:
         return None
     row = _row(found)
-    if receipt := receipts.read(found):
-        row.record.receipt.CopyFrom(receipts.unpromised(receipt))
     try:
         key = await keys.find(connection, found["subject"])
     except Erased:
         return row
     assert key is not None, "what is sealed was wrapped under a key"
     record = row.record
+    if found["event_id"]:
+        record.receipt.CopyFrom(receipts.unpromised(receipts.opened(found, key)))
     parts = (("sealed", record.brief), ("half", record.half), ("remark", record.remark))
     for column, into in parts:
         if found[column] is not None:
