@@ -2,8 +2,9 @@
 
     python -m deploy.note_key harbourlight.example/reporting > reporting.key
 
-The name is the origin, then the service whose promises the key signs. What to publish, so that
-others can check them, goes to standard error.
+The name is the origin, then the service whose promises the key signs, or the log, receipts or
+directory, whose checkpoints it does. What to publish, so that others can check them, goes to
+standard error.
 """
 
 import sys

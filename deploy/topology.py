@@ -10,6 +10,7 @@ from harbourlight.notification.v1 import events_pb2 as notification
 from harbourlight.remedy.v1 import events_pb2 as remedy
 from harbourlight.reporting.v1 import events_pb2 as reporting
 from harbourlight.triage.v1 import events_pb2 as triage
+from services.ledger import consumers as ledger
 from services.notification import router
 from services.notification.consumers import subscription as notification_subscription
 from services.remedy.consumers import SUBSCRIPTION as REMEDY
@@ -61,8 +62,9 @@ PROCESSES = (
     Process("notification", "services.notification", "notification", True),
     Process("notification-router", "services.notification.router", router.GROUP, False),
     Process("remedy", "services.remedy", "remedy", True),
+    Process("ledger", "services.ledger", "ledger", True),
 )
-DATABASES = ("reporting", "triage", "notification", "remedy")
+DATABASES = ("reporting", "triage", "notification", "remedy", "ledger")
 """Services that own a PostgreSQL schema and the role of the same name."""
 
 KEYSTORES = ("reporting", "triage")
@@ -82,6 +84,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "remedy": REMEDY.topics,
     "notification": notification_subscription(b"").topics,
     router.GROUP: router.SOURCES,
+    "ledger": ledger.TOPICS,
 }
 """Consumer group -> topics that it reads. A group is named as its principal."""
 

@@ -182,6 +182,8 @@ class Server:
         doorkeeper = Doorkeeper(callers, validator, lambda: self._is_stopping)
         self._server = grpc.aio.server(interceptors=[doorkeeper], options=_OPTIONS)
         self._health = health.aio.HealthServicer()
+        self._names = [""]
+        self._is_healthy = True
         self.port = 0
 
     async def start(
@@ -192,19 +194,25 @@ class Server:
     ) -> None:
         """Serves (full name, function that adds the servicer) at `listen`. Raises BadTls."""
         check_listen(listen, tls)
-        names = []
         for name, add in services:
             add(self._server)
-            names.append(name)
+            self._names.append(name)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((*names, *UNGUARDED), self._server)
+        reflection.enable_server_reflection((*self._names[1:], *UNGUARDED), self._server)
         if tls:
             self.port = self._server.add_secure_port(listen, server_credentials(tls))
         else:
             self.port = self._server.add_insecure_port(listen)
         await self._server.start()
-        for name in ("", *names):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self.set_healthy(self._is_healthy)
+
+    async def set_healthy(self, is_healthy: bool) -> None:
+        """Answers who asks for its health so from now on. Calls are served all the same."""
+        self._is_healthy = is_healthy
+        status = health_pb2.HealthCheckResponse
+        for name in self._names:
+            # Once the server stops, its health stays as that says.
+            await self._health.set(name, status.SERVING if is_healthy else status.NOT_SERVING)
 
     async def stop(self, grace: float = 5.0) -> None:
         """Not serving, then drained: calls under way have `grace` seconds to end."""

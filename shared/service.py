@@ -26,6 +26,8 @@ from shared.wakeups import Wakeups
 
 log = logging.getLogger(__name__)
 
+_HEALTH_SECONDS = 1.0
+
 
 @dataclass(frozen=True)
 class Timer:
@@ -54,6 +56,8 @@ class Parts:
     subscriptions: Sequence[Subscription] = ()
     timers: Sequence[Timer] = field(default_factory=tuple)
     resources: Sequence[Resource] = ()
+    is_healthy: Callable[[], Awaitable[bool]] | None = None
+    """Whether the service can do its work; asked before it serves, and every second."""
 
 
 def run(
@@ -101,6 +105,9 @@ async def _run(
         consumer.start()
     timers = [asyncio.create_task(_tick(timer)) for timer in parts.timers]
     server = Server(Callers(settings.origin, settings.jwks), Validator(formats))
+    if parts.is_healthy:
+        await server.set_healthy(await parts.is_healthy())
+        timers.append(asyncio.create_task(_watch_health(server, parts.is_healthy)))
     await server.start(settings.listen, parts.api, settings.tls)
     log.info("serving on port %d", server.port)
     await stop.wait()
@@ -119,6 +126,16 @@ async def _run(
         await resource.stop()
     await wakeups.stop()
     await database.close()
+
+
+async def _watch_health(server: Server, is_healthy: Callable[[], Awaitable[bool]]) -> None:
+    while True:
+        await asyncio.sleep(_HEALTH_SECONDS)
+        try:
+            await server.set_healthy(await is_healthy())
+        except Exception as error:
+            # A database that is away says nothing; calls fail by themselves meanwhile.
+            log.warning("health not known: %r", error)
 
 
 async def _tick(timer: Timer) -> None:

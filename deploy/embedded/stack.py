@@ -19,6 +19,7 @@ from deploy.embedded import kafka, postgres
 from deploy.embedded.bootstrap import ROOT
 from deploy.embedded.folder import Folder
 from deploy.embedded.health import is_serving
+from deploy.embedded.ledger import LedgerFiles
 from deploy.embedded.leftovers import clean_up, save_record
 from deploy.embedded.processes import Child, Program, StartError, together
 from deploy.embedded.tokens import ISSUER, ROLES, TokenKey
@@ -93,6 +94,7 @@ class Stack:
             "origin": ISSUER,
             "services": {one.name: self._address(one.name) for one in serving},
             "tokens": {role: str(path) for role, path in self._token_files.items()},
+            "ledger": {name: str(path) for name, path in self._ledger.published.items()},
             "promises": {
                 name: str(self._promise_key(name).verifier) for name in topology.PROMISERS
             },
@@ -170,6 +172,8 @@ class Stack:
                 "TLS_CERTIFICATE": str(pair.certificate),
                 "TLS_KEY": str(pair.key),
             }
+        if service == "ledger":
+            settings |= self._ledger.settings(database)
         access = self.kafka_access(process.principal)
         return access.environment() | {
             f"HARBOURLIGHT_{name}": value for name, value in settings.items()
@@ -304,6 +308,7 @@ class Stack:
         return SignerKey.of(f"{ISSUER}/{service}", secret)
 
     def _make_keys(self) -> None:
+        self._ledger = LedgerFiles(self._folder, ISSUER)
         self._authority = Authority(self._folder.path / "tls")
         tokens = self._folder.folder("tokens")
         self._keys = TokenKey(tokens)

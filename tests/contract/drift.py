@@ -21,6 +21,10 @@ from tests.contract.manifests import (
 
 _KEYS = topology.keystore_database("harbourlight")
 _PROTOCOLS = "listener.security.protocol.map"
+_LEDGERS = {
+    f"HARBOURLIGHT_{name}" for name in ("RECEIPTS_KEY", "DIRECTORY_KEY", "ANCHOR", "WITNESSES")
+}
+"""What the ledger reads, and nobody else."""
 
 
 def processes_drift(running: dict[str, Running]) -> Iterator[str]:
@@ -58,6 +62,8 @@ def processes_drift(running: dict[str, Running]) -> Iterator[str]:
         yield from _differ(f"{name}: database password", "PGPASSWORD" in environment, has_database)
         promises = process.module.split(".")[1] in topology.PROMISERS
         yield from _differ(f"{name}: key of promises", settings.promise_key is not None, promises)
+        ledgers = _LEDGERS if process.name == "ledger" else set()
+        yield from _differ(f"{name}: settings of the ledger", ours & _LEDGERS, ledgers)
         if process.serves:
             host, _, port = settings.listen.rpartition(":")
             yield from _differ(f"{name}: address", host, "0.0.0.0")
@@ -147,6 +153,8 @@ def _pod_drift(deployment: Document, running: Running) -> Iterator[str]:
     yield from _differ(f"{name}: account", pod["spec"]["serviceAccountName"], name)
     (container,) = pod["spec"]["containers"]
     security = {**pod["spec"]["securityContext"], **container["securityContext"]}
+    # Who may write on its volumes; a pod without one of its own needs none.
+    security.pop("fsGroup", None)
     restricted = {
         "runAsNonRoot": True,
         "seccompProfile": {"type": "RuntimeDefault"},
@@ -245,7 +253,7 @@ def _known_settings() -> set[str]:
             return "00"
 
     Settings.from_environment(Asking(), keystore=True)
-    return asked
+    return asked | _LEDGERS | {"HARBOURLIGHT_DUMMY_SECONDS"}
 
 
 def _differ(what: str, found: Any, wanted: Any) -> Iterator[str]:

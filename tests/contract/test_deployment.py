@@ -198,8 +198,8 @@ def test_a_fresh_env_has_what_compose_requires() -> None:
     lines = [line for line in fresh_env.lines(text) if not line.startswith("#")]
     found = dict(line.split("=") for line in lines)
     required = set(re.findall(r"\$\{(\w+)", text))
-    files = {"HARBOURLIGHT_JWKS", "HARBOURLIGHT_PROMISE_KEY_REPORTING"}
-    assert found.keys() | files == required
+    files = {"JWKS", "PROMISE_KEY_REPORTING", "RECEIPTS_KEY", "DIRECTORY_KEY", "WITNESSES"}
+    assert found.keys() | {f"HARBOURLIGHT_{name}" for name in files} == required
     assert len(set(found.values())) == len(found)
     assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in found.values())
 

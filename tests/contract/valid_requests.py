@@ -78,8 +78,8 @@ _MORE: dict[str, dict[str, Any]] = {
     "ledger.v1.GetInclusionProofRequest": {"log": 1, "index": 0},
     "ledger.v1.GetConsistencyProofRequest": {"log": 1},
     "ledger.v1.ListEntriesRequest": {"log": 1},
-    "ledger.v1.AddCosignatureRequest": {"log": 1, "checkpoint": "note"},
-    "ledger.v1.PublishEntryRequest": {"entry": "note"},
+    "ledger.v1.AddCosignatureRequest": {"log": 1, "checkpoint": b"note"},
+    "ledger.v1.PublishEntryRequest": {"entry": b"note"},
 }
 
 

@@ -124,7 +124,7 @@ class Installation:
 
     def endpoints(self) -> Endpoints:
         """Where clients find its services."""
-        names = ("reporting", "triage", "notification", "remedy")
+        names = ("reporting", "triage", "notification", "remedy", "ledger")
         return Endpoints(
             ORIGIN,
             {name: self.environment(name)["HARBOURLIGHT_LISTEN"] for name in names},

@@ -2,7 +2,8 @@
 
 `Company`, `Authority` and `Ngo` are the three callers (async; the same without async are in
 `harbourlight.sync`). Each takes the `Endpoints` of an installation; a company holds its case by
-the `CaseKey` in its `CaseFile`, the others carry a token. Everything that can go wrong is in
+the `CaseKey` in its `CaseFile`, the others carry a token. `Ledger` is open to anyone, and
+`harbourlight.proofs` checks what it says without asking anybody. Everything that can go wrong is in
 `harbourlight.errors`, and the messages are the contract's own: `harbourlight.types.v1`,
 `harbourlight.reporting.v1` and so on.
 """
@@ -13,6 +14,7 @@ import os
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from harbourlight import errors
+from harbourlight.auditor import Ledger
 from harbourlight.authority import Authority
 from harbourlight.casefile import CaseFile
 from harbourlight.company import Company
@@ -20,4 +22,4 @@ from harbourlight.endpoints import Endpoints
 from harbourlight.ngo import Ngo
 from harbourlight.signing import CaseKey
 
-__all__ = ["Authority", "CaseFile", "CaseKey", "Company", "Endpoints", "Ngo", "errors"]
+__all__ = ["Authority", "CaseFile", "CaseKey", "Company", "Endpoints", "Ledger", "Ngo", "errors"]

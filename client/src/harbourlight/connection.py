@@ -84,6 +84,14 @@ class TokenCredential:
         return (("authorization", f"Bearer {self.token}"),)
 
 
+class NoCredential:
+    """Whoever asks what is open to all."""
+
+    def metadata(self, method: str, request: bytes) -> Metadata:
+        """Nothing."""
+        return ()
+
+
 def new_request_id() -> str:
     """An id under which a mutation takes effect once, however often it is sent."""
     return str(uuid.uuid4())

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from harbourlight import authority, company, ngo
+from harbourlight import auditor, authority, company, ngo
 from harbourlight.connection import PATIENCE
 from harbourlight.endpoints import Endpoints
 from harbourlight.party import Party
@@ -175,3 +175,20 @@ class Ngo(_Verifier):
 
     subscribe_remedy = _Watch(ngo.Ngo.subscribe_remedy)
     list_assignments = _Method(ngo.Ngo.list_assignments)
+
+
+class Ledger(_Blocking):
+    """See harbourlight.Ledger."""
+
+    def __init__(
+        self, endpoints: Endpoints, token: str = "", *, patience: float = PATIENCE
+    ) -> None:
+        super().__init__(auditor.Ledger(endpoints, token, patience=patience))
+
+    get_checkpoint = _Method(auditor.Ledger.get_checkpoint)
+    get_receipt = _Method(auditor.Ledger.get_receipt)
+    get_inclusion_proof = _Method(auditor.Ledger.get_inclusion_proof)
+    get_consistency_proof = _Method(auditor.Ledger.get_consistency_proof)
+    list_entries = _Method(auditor.Ledger.list_entries)
+    add_cosignature = _Method(auditor.Ledger.add_cosignature)
+    publish_entry = _Method(auditor.Ledger.publish_entry)

@@ -1,0 +1,1 @@
+"""The append-only logs of receipts and of keys, and their signed checkpoints."""
