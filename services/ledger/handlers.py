@@ -180,11 +180,12 @@ class Handlers:
                 raise Refusal(Kind.WRONG_STATE, str(halted)) from None
             ((leaf, index),) = places.items()
             response = pb.PublishEntryResponse(index=index, leaf_hash=leaf)
-            answer = Answer(response.SerializeToString())
-            await record_answer(connection, call, request.request_id, answer)
-            return answer
+            answer = response.SerializeToString()
+            await record_answer(connection, call, request.request_id, answer, None)
+            return Answer(answer)
 
-        return (await answered_once(self._database, call, request.request_id, work)).response
+        answer = await answered_once(self._database, call, request.request_id, work, None)
+        return answer.response
 
     async def add_cosignature(self, number: int, written: bytes) -> list[str]:
         """Keeps what the witnesses signed; the names of those that did.
