@@ -129,6 +129,7 @@ class Installation:
             ORIGIN,
             {name: self.environment(name)["HARBOURLIGHT_LISTEN"] for name in names},
             ca=self.stack.ca,
+            promises=self.stack.endpoints["promises"],
         )
 
     def channel(self, service: str) -> grpc.aio.Channel:

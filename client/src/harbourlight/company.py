@@ -2,24 +2,48 @@
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
 
+from google.protobuf.message import Message
+
+from harbourlight import lodging
 from harbourlight.connection import PATIENCE, CaseCredential, new_request_id
 from harbourlight.endpoints import Endpoints
+from harbourlight.errors import Untrusted
+from harbourlight.lodging import Lodged
 from harbourlight.notification.v1 import notification_pb2 as notification
 from harbourlight.party import Party
+from harbourlight.proofs.challenges import Opening
+from harbourlight.receiptfolder import ReceiptFolder
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
 from harbourlight.signing import CaseKey
+from harbourlight.types.v1 import sealed_pb2
 from harbourlight.types.v1 import types_pb2 as types
+
+R = TypeVar("R", bound=Message)
 
 
 class Company(Party):
     """Reports, follows its case and owes remedy. It has no account: it holds the case key."""
 
-    def __init__(self, endpoints: Endpoints, key: CaseKey, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        key: CaseKey,
+        *,
+        receipts: ReceiptFolder | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        """Receipts are checked, and kept in the folder `receipts` before a method returns."""
         super().__init__(endpoints, CaseCredential(key, endpoints.origin), patience=patience)
         self.handle = key.handle
         """Handle of the case."""
+        self._key = key
+        self._receipts = receipts
+        promisers = endpoints.promisers("reporting")
+        self._checker = lodging.Checker(endpoints.origin, key.handle, promisers)
 
     async def place_marker(
         self,
@@ -37,7 +61,7 @@ class Company(Party):
             sector=sector,
             exploitation_type=exploitation_type,
         )
-        return await self._connection.call(request, reporting.PlaceMarkerResponse)
+        return await self._lodge(request, reporting.PlaceMarkerResponse)
 
     async def perfect_marker(
         self, facts: types.ReportFacts, *, etag: str = "", request_id: str | None = None
@@ -46,7 +70,7 @@ class Company(Party):
         request = reporting.PerfectMarkerRequest(
             request_id=request_id or new_request_id(), handle=self.handle, etag=etag, facts=facts
         )
-        return await self._connection.call(request, reporting.PerfectMarkerResponse)
+        return await self._lodge(request, reporting.PerfectMarkerResponse)
 
     async def submit_report(
         self, facts: types.ReportFacts, *, request_id: str | None = None
@@ -55,7 +79,7 @@ class Company(Party):
         request = reporting.SubmitReportRequest(
             request_id=request_id or new_request_id(), handle=self.handle, facts=facts
         )
-        return await self._connection.call(request, reporting.SubmitReportResponse)
+        return await self._lodge(request, reporting.SubmitReportResponse)
 
     async def amend_report(
         self, facts: types.ReportFacts, *, etag: str = "", request_id: str | None = None
@@ -64,7 +88,7 @@ class Company(Party):
         request = reporting.AmendReportRequest(
             request_id=request_id or new_request_id(), handle=self.handle, etag=etag, facts=facts
         )
-        return await self._connection.call(request, reporting.AmendReportResponse)
+        return await self._lodge(request, reporting.AmendReportResponse)
 
     async def withdraw_report(
         self,
@@ -77,7 +101,52 @@ class Company(Party):
         request = reporting.WithdrawReportRequest(
             request_id=request_id or new_request_id(), handle=self.handle, etag=etag, reason=reason
         )
-        return await self._connection.call(request, reporting.WithdrawReportResponse)
+        return await self._lodge(request, reporting.WithdrawReportResponse)
+
+    async def _lodge(self, request: Any, response: type[R]) -> R:
+        """Asks for a receipt too, and keeps it. Raises Untrusted where it does not hold."""
+        request.receipt_nonce = self._key.receipt_nonce(request.request_id)
+        answer: Any = await self._connection.call(request, response)
+        if answer.HasField("receipt"):
+            opening = lodging.opening_of(request, self._key)
+            self._keep(answer.receipt, opening, request.DESCRIPTOR.name)
+        return cast(R, answer)
+
+    def _keep(self, given: sealed_pb2.Receipt, opening: Opening, request: str = "") -> Lodged:
+        try:
+            lodged = self._checker.check(given, opening, datetime.now(UTC), request)
+        except Untrusted as error:
+            raise Untrusted(
+                f"it was taken in, but {error}. Do not rely on it: ask who runs the installation, "
+                "and show them this"
+            ) from None
+        if self._receipts:
+            self._receipts.keep(lodged)
+        return lodged
+
+    async def list_receipts(
+        self, *, page_size: int = 0, page_token: str = ""
+    ) -> reporting.ListReceiptsResponse:
+        """One page of the receipts of everything that was lodged in the case, oldest first."""
+        request = reporting.ListReceiptsRequest(
+            handle=self.handle, page_size=page_size, page_token=page_token
+        )
+        return await self._connection.call(request, reporting.ListReceiptsResponse)
+
+    async def restore_receipts(self) -> list[Lodged]:
+        """All of them, checked and kept: the key of the case is enough to have them again.
+
+        Raises Untrusted where one is not of a request that this key signed.
+        """
+        found, token = [], ""
+        while True:
+            page = await self.list_receipts(page_token=token)
+            for one in page.receipts:
+                opening = Opening(one.nonce, self._key.public_bytes, one.request_hash)
+                found.append(self._keep(one.receipt, opening))
+            token = page.next_page_token
+            if not token:
+                return found
 
     async def get_case(self) -> reporting.GetCaseResponse:
         """The case now."""

@@ -3,10 +3,12 @@
     {"origin": "harbourlight.local",
      "services": {"reporting": "127.0.0.1:9001", "triage": …, "notification": …, "remedy": …},
      "tokens": {"AUTHORITY": "tokens/authority.jwt", "NGO": …},
+     "promises": {"reporting": "harbourlight.local/reporting+0a1b2c3d+…"},
      "ca": "ca.pem"}
 
-`origin` names the installation in signatures. `tokens` (role -> file) and `ca` are optional;
-their paths are relative to the file. Without a `ca` only addresses of this machine are used.
+`origin` names the installation in signatures. `tokens` (role -> file), `promises` (service ->
+verifier key of what it promises with a receipt) and `ca` are optional; paths are relative to the
+file. Without a `ca` only addresses of this machine are used.
 """
 
 import json
@@ -17,6 +19,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from harbourlight.errors import BadFile
+from harbourlight.proofs.notes import BadNote, VerifierKey
 
 VARIABLE = "HARBOURLIGHT_ENDPOINTS"
 DEFAULT = Path(".harbourlight") / "endpoints.json"
@@ -44,6 +47,8 @@ class Endpoints:
     """Role -> file with its token."""
     ca: Path | None = None
     """Certificate that TLS is checked against; None for plain connections on this machine."""
+    promises: Mapping[str, str] = field(default_factory=dict)
+    """Service -> verifier key that its promises are checked against."""
 
     @classmethod
     def load(cls, path: Path) -> "Endpoints":
@@ -57,6 +62,7 @@ class Endpoints:
                 tokens={
                     role: path.parent / file for role, file in (data.get("tokens") or {}).items()
                 },
+                promises=dict(data.get("promises") or {}),
                 ca=path.parent / ca if ca else None,
             )
         except OSError as error:
@@ -96,6 +102,13 @@ class Endpoints:
                 'add the installation\'s certificate to the endpoints file as "ca"'
             )
         return address
+
+    def promisers(self, service: str) -> list[VerifierKey]:
+        """Keys of a service's promises, if any are known. Raises BadFile where one is malformed."""
+        try:
+            return [VerifierKey.parse(self.promises[service])] if service in self.promises else []
+        except BadNote as error:
+            raise BadFile(f"the endpoints' key for promises of {service}: {error}") from None
 
     def certificate(self) -> bytes | None:
         """PEM bytes of `ca`. Raises BadFile where it cannot be read."""

@@ -22,6 +22,8 @@ from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from harbourlight import handle
 from harbourlight.phrase import Phrase
@@ -85,6 +87,15 @@ class CaseKey:
     def from_private_bytes(cls, data: bytes) -> "CaseKey":
         """From the 32 bytes of an Ed25519 private key, as the first case files hold them."""
         return cls(Ed25519PrivateKey.from_private_bytes(data))
+
+    def receipt_nonce(self, request_id: str) -> bytes:
+        """The 32 secret bytes that the receipt of this request is bound to.
+
+        Always the same, so that a request that is made again is the same to the byte.
+        """
+        label = f"harbourlight/receipt-nonce/v1/{request_id}".encode()
+        secret = self._private_key.private_bytes_raw()
+        return HKDF(SHA256(), 32, salt=None, info=label).derive(secret)
 
     def sign(self, data: bytes) -> bytes:
         """The Ed25519 signature of these bytes, which begin with a label of their own."""

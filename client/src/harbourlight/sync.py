@@ -18,6 +18,7 @@ from harbourlight import auditor, authority, company, ngo
 from harbourlight.connection import PATIENCE
 from harbourlight.endpoints import Endpoints
 from harbourlight.party import Party
+from harbourlight.receiptfolder import ReceiptFolder
 from harbourlight.signing import CaseKey
 
 P = ParamSpec("P")
@@ -121,8 +122,15 @@ class _Watch(Generic[P, T]):
 class Company(_Blocking):
     """See harbourlight.Company."""
 
-    def __init__(self, endpoints: Endpoints, key: CaseKey, *, patience: float = PATIENCE) -> None:
-        super().__init__(company.Company(endpoints, key, patience=patience))
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        key: CaseKey,
+        *,
+        receipts: ReceiptFolder | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        super().__init__(company.Company(endpoints, key, receipts=receipts, patience=patience))
         self.handle = key.handle
         """Handle of the case."""
 
@@ -131,6 +139,8 @@ class Company(_Blocking):
     submit_report = _Method(company.Company.submit_report)
     amend_report = _Method(company.Company.amend_report)
     withdraw_report = _Method(company.Company.withdraw_report)
+    list_receipts = _Method(company.Company.list_receipts)
+    restore_receipts = _Method(company.Company.restore_receipts)
     get_case = _Method(company.Company.get_case)
     watch_case = _Watch(company.Company.watch_case)
     list_notices = _Method(company.Company.list_notices)

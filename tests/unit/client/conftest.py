@@ -72,8 +72,9 @@ class Call(NamedTuple):
 class Server(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     """Answers each call of a method with the next entry of its script.
 
-    A unary entry is a message or a Failure; a stream's entry is a list of messages that may end in
-    a Failure. A stream without an entry stays open and brings nothing.
+    A unary entry is a message, a Failure, or a function that makes one of the request's bytes; a
+    stream's entry is a list of messages that may end in a Failure. A stream without an entry stays
+    open and brings nothing.
     """
 
     def __init__(self) -> None:
@@ -110,7 +111,8 @@ class Server(grpc.GenericRpcHandler):  # type: ignore[type-arg]
 
         def unary(request: bytes, context: grpc.ServicerContext) -> bytes:
             record(request)
-            return self._emit(self.script[method].popleft(), context)
+            entry = self.script[method].popleft()
+            return self._emit(entry(request) if callable(entry) else entry, context)
 
         def stream(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
             record(request)

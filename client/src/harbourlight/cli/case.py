@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +17,7 @@ from harbourlight.cli.command import (
     EtagOption,
     QuietOption,
     RequestIdOption,
+    Session,
     SessionOptions,
     command,
     enum_option,
@@ -23,6 +25,7 @@ from harbourlight.cli.command import (
 from harbourlight.cli.facts import CountryOption, FactsOptions, SectorOption, TypeOption
 from harbourlight.cli.output import line, show
 from harbourlight.notification.v1 import notification_pb2 as notification
+from harbourlight.receiptfolder import ReceiptFolder
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
 from harbourlight.signing import CaseKey
 from harbourlight.types.v1 import types_pb2 as types
@@ -32,6 +35,16 @@ marker_app = typer.Typer(
 )
 report_app = typer.Typer(help="Report what you found.", no_args_is_help=True)
 case_app = typer.Typer(help="Follow your case, and keep it.", no_args_is_help=True)
+
+
+def _told(answer: Any, case: Path, session: Session) -> None:
+    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+    if answer.HasField("receipt"):
+        typer.echo(
+            f"The receipt is in {ReceiptFolder.of(case).path}. Within a minute the ledger proves "
+            f"it to anybody: harbourlight receipt collect --case {case}",
+            err=True,
+        )
 
 
 @command(marker_app, "place")
@@ -55,7 +68,7 @@ def place(
             exploitation_type=exploitation_type or types.EXPLOITATION_TYPE_UNSPECIFIED,
             request_id=request_id,
         )
-    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+    _told(answer, case, session)
 
 
 @command(marker_app, "perfect")
@@ -71,7 +84,7 @@ def perfect(
         answer = company.perfect_marker(
             facts(types.ReportFacts()), etag=etag, request_id=request_id
         )
-    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+    _told(answer, case, session)
 
 
 @command(report_app, "submit")
@@ -88,7 +101,7 @@ def submit(
     """
     with session.new_company(case, quiet=quiet) as company:
         answer = company.submit_report(facts(types.ReportFacts()), request_id=request_id)
-    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+    _told(answer, case, session)
 
 
 @command(report_app, "amend")
@@ -108,7 +121,7 @@ def amend(
         answer = company.amend_report(
             facts(current.facts), etag=etag or current.etag, request_id=request_id
         )
-    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+    _told(answer, case, session)
 
 
 @command(report_app, "withdraw")
@@ -124,7 +137,7 @@ def withdraw(
     """Withdraw a marker or a report. What was done about it stays on record."""
     with session.company(case) as company:
         answer = company.withdraw_report(reason, etag=etag, request_id=request_id)
-    show(answer, lambda it: tables.case(it.case), as_json=session.json)
+    _told(answer, case, session)
 
 
 @command(case_app, "show")

@@ -18,6 +18,7 @@ from harbourlight.cli import words
 from harbourlight.connection import PATIENCE
 from harbourlight.endpoints import Endpoints, read_token
 from harbourlight.phrase import Phrase
+from harbourlight.receiptfolder import ReceiptFolder
 
 _EXIT_CODES: dict[type[errors.Error], int] = {
     errors.BadFile: 2,
@@ -59,7 +60,8 @@ class Session:
         """The holder of an existing case."""
         endpoints = self.endpoints()
         key = CaseFile.load(case_file, endpoints.origin).key
-        return sync.Company(endpoints, key, patience=self.patience)
+        receipts = ReceiptFolder.of(case_file)
+        return sync.Company(endpoints, key, receipts=receipts, patience=self.patience)
 
     def new_company(self, case_file: Path, *, quiet: bool) -> sync.Company:
         """The holder of a case that starts now; its case file is made where there is none.
