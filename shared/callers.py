@@ -42,6 +42,14 @@ class Caller:
     key: bytes = b""
     """A company's raw public key; empty where nobody signed the call."""
 
+    def works_at(self, desk: str) -> bool:
+        """Whether the caller is an officer of this desk."""
+        return bool(desk) and not self.desks.isdisjoint((desk, EVERYTHING))
+
+    def is_competent_for(self, country: str) -> bool:
+        """Whether the caller is competent for cases of this country."""
+        return bool(country) and not self.jurisdictions.isdisjoint((country, EVERYTHING))
+
 
 ANYBODY = Caller(options.ROLE_PUBLIC, "anybody")
 

@@ -94,6 +94,14 @@ class Database:
                 self.wakeups.committed()
                 return result
 
+    async def reading(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """The result of `work`, which reads several things as of one moment and wakes nobody."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await work(connection)
+
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of a read outside any transaction."""
         return await self._pool.fetch(query, *arguments)

@@ -1,12 +1,20 @@
 """Wires the reporting service."""
 
 from pathlib import Path
+from typing import Any
 
 from harbourlight import formats
-from harbourlight.reporting.v1 import reporting_pb2, reporting_pb2_grpc
+from harbourlight.reporting.v1 import (
+    content_pb2,
+    content_pb2_grpc,
+    reporting_pb2,
+    reporting_pb2_grpc,
+)
 from services.reporting import consumers
-from services.reporting.api import ReportingApi
+from services.reporting.api import ContentApi, ReportingApi
+from services.reporting.contents import Contents
 from services.reporting.handlers import Handlers
+from services.reporting.sealing import Sealing
 from shared.database import Database
 from shared.erasure import SCRUB_SECONDS, KeyStore
 from shared.receipts import Promiser, Receipts
@@ -21,15 +29,26 @@ def build(settings: Settings, database: Database) -> Parts:
     """The service's parts over its database."""
     keys = KeyStore(settings.keystore_url)
     receipts = Receipts(keys, Promiser.load(settings))
-    handlers = Handlers(database, receipts, SignedTokens(settings.secret))
+    tokens = SignedTokens(settings.secret)
+    sealing = Sealing(keys)
+    handlers = Handlers(database, receipts, tokens, sealing)
+    contents = Contents(database, keys, receipts, tokens, sealing)
     api = ReportingApi(handlers, database.wakeups)
+    content_api = ContentApi(contents, database.wakeups)
     name = reporting_pb2.DESCRIPTOR.services_by_name["ReportingService"].full_name
+    content = content_pb2.DESCRIPTOR.services_by_name["ContentService"].full_name
+    add_content: Any = content_pb2_grpc.add_ContentServiceServicer_to_server
     return Parts(
         api=[
             (name, lambda s: reporting_pb2_grpc.add_ReportingServiceServicer_to_server(api, s)),
+            (content, lambda s: add_content(content_api, s)),
         ],
         subscriptions=[consumers.SUBSCRIPTION],
-        timers=[Timer(5.0, handlers.lapse_markers), Timer(SCRUB_SECONDS, keys.scrub)],
+        timers=[
+            Timer(5.0, handlers.lapse_markers),
+            Timer(60.0, handlers.review_retention),
+            Timer(SCRUB_SECONDS, keys.scrub),
+        ],
         resources=[keys],
     )
 

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 
+from harbourlight.reporting.v1 import content_pb2 as content
+from harbourlight.reporting.v1 import content_pb2_grpc, reporting_pb2_grpc
 from harbourlight.reporting.v1 import reporting_pb2 as pb
-from harbourlight.reporting.v1 import reporting_pb2_grpc
+from services.reporting.contents import Contents
 from services.reporting.handlers import Handlers, view
 from shared.commands import Call
 from shared.errors import not_found
@@ -62,3 +64,49 @@ class ReportingApi(reporting_pb2_grpc.ReportingServiceServicer):
         if stored is None:
             raise not_found("case")
         return view(stored.state, stored.revision)
+
+
+class ContentApi(content_pb2_grpc.ContentServiceServicer):
+    """What is sealed in cases, and the dialogue."""
+
+    def __init__(self, contents: Contents, wakeups: Wakeups) -> None:
+        self._contents = contents
+        self._wakeups = wakeups
+
+    async def GetSealedReport(
+        self, request: content.GetSealedReportRequest, call: Call
+    ) -> content.GetSealedReportResponse:
+        return await self._contents.report(call, request.handle)
+
+    async def SendMessage(self, request: content.SendMessageRequest, call: Call) -> bytes:
+        return await self._contents.send(call, request)
+
+    async def ListMessages(
+        self, request: content.ListMessagesRequest, call: Call
+    ) -> content.ListMessagesResponse:
+        return await self._contents.page(call, request)
+
+    async def WatchMessages(
+        self, request: content.WatchMessagesRequest, call: Call
+    ) -> AsyncIterator[content.WatchMessagesResponse]:
+        after = request.after_place
+
+        async def look() -> content.WatchMessagesResponse | None:
+            nonlocal after
+            messages = await self._contents.messages(call, request.handle, after)
+            if not messages:
+                return None
+            after = messages[-1].place
+            return content.WatchMessagesResponse(messages=messages)
+
+        async for response in changes(call, self._wakeups, look):
+            yield response
+
+    async def ResealCase(self, request: content.ResealCaseRequest, call: Call) -> bytes:
+        return await self._contents.reseal(call, request)
+
+    async def ConfirmReseal(self, request: content.ConfirmResealRequest, call: Call) -> bytes:
+        return await self._contents.confirm(call, request)
+
+    async def EraseCase(self, request: content.EraseCaseRequest, call: Call) -> bytes:
+        return await self._contents.erase(call, request)

@@ -10,7 +10,7 @@ from shared.reactions import Reactions
 
 REACTIONS = {
     triage.ReferralRequested: handlers.referral_moved,
-    triage.ReferralAccepted: handlers.referral_moved,
+    triage.ReferralAccepted: handlers.referral_accepted,
     triage.ReferralRejected: handlers.referral_moved,
     triage.ReferralProgressed: handlers.referral_progressed,
     triage.ReferralFailed: handlers.referral_moved,

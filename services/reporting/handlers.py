@@ -7,8 +7,11 @@ from google.protobuf.message import Message
 
 from harbourlight import routing
 from harbourlight.reporting.v1 import events_pb2, reporting_pb2
-from services.reporting import domain, store
-from services.reporting.domain import Case
+from harbourlight.triage.v1 import events_pb2 as triage
+from services.reporting import store
+from services.reporting.domain import erasure, report
+from services.reporting.domain.model import Case, Facts
+from services.reporting.sealing import Sealing, lodged_with
 from shared import translate
 from shared.cloudevents import Incoming
 from shared.commands import Call, Commands, Emitter
@@ -29,17 +32,20 @@ def view(case: Case, revision: int) -> reporting_pb2.Case:
     return message
 
 
-def _facts(message: Message) -> domain.Facts:
-    return translate.to_dataclass(message, domain.Facts)
+def _facts(message: Message) -> Facts:
+    return translate.to_dataclass(message, Facts)
 
 
 class Handlers:
     """The service's commands and queries."""
 
-    def __init__(self, database: Database, receipts: Receipts, tokens: SignedTokens) -> None:
+    def __init__(
+        self, database: Database, receipts: Receipts, tokens: SignedTokens, sealing: Sealing
+    ) -> None:
         self._database = database
         self._receipts = receipts
         self._tokens = tokens
+        self._sealing = sealing
         self._commands = Commands(database, store.CASES, EMITTER, receipts)
 
     async def place_marker(self, call: Call, request: reporting_pb2.PlaceMarkerRequest) -> bytes:
@@ -50,7 +56,7 @@ class Handlers:
             request,
             find=(store.BY_HANDLE, request.handle),
             subject=request.handle,
-            decide=lambda case, now: domain.place_marker(
+            decide=lambda case, now: report.place_marker(
                 case,
                 handle=request.handle,
                 country=request.country,
@@ -63,42 +69,56 @@ class Handlers:
 
     async def submit_report(self, call: Call, request: reporting_pb2.SubmitReportRequest) -> bytes:
         """Makes a filed case."""
-        facts = _facts(request.facts)
+        facts, lodged = _facts(request.facts), lodged_with(request)
         return await self._commands.run(
             call,
             request,
             find=(store.BY_HANDLE, request.handle),
             subject=request.handle,
-            decide=lambda case, now: domain.submit_report(
-                case, handle=request.handle, facts=facts, table=routing.current(), now=now
+            decide=lambda case, now: report.submit_report(
+                case,
+                handle=request.handle,
+                facts=facts,
+                table=routing.current(),
+                routed_by=request.routing_version,
+                lodged=lodged,
+                now=now,
             ),
             reply=lambda case, n: reporting_pb2.SubmitReportResponse(case=view(case, n)),
+            also=self._sealing.report(request, lodged),
         )
 
     async def perfect_marker(
         self, call: Call, request: reporting_pb2.PerfectMarkerRequest
     ) -> bytes:
         """Files the report of a marked case."""
-        facts = _facts(request.facts)
+        facts, lodged = _facts(request.facts), lodged_with(request)
         return await self._commands.run(
             call,
             request,
             find=(store.BY_HANDLE, request.handle),
-            decide=lambda case, now: domain.perfect_marker(
-                case, facts=facts, table=routing.current(), now=now
+            decide=lambda case, now: report.perfect_marker(
+                case,
+                facts=facts,
+                table=routing.current(),
+                routed_by=request.routing_version,
+                lodged=lodged,
+                now=now,
             ),
             reply=lambda case, n: reporting_pb2.PerfectMarkerResponse(case=view(case, n)),
+            also=self._sealing.report(request, lodged),
         )
 
     async def amend_report(self, call: Call, request: reporting_pb2.AmendReportRequest) -> bytes:
-        """Replaces the facts."""
-        facts = _facts(request.facts)
+        """Replaces the facts, or what was sealed with them."""
+        facts, lodged = _facts(request.facts), lodged_with(request)
         return await self._commands.run(
             call,
             request,
             find=(store.BY_HANDLE, request.handle),
-            decide=lambda case, _: domain.amend_report(case, facts=facts),
+            decide=lambda case, _: report.amend_report(case, facts=facts, lodged=lodged),
             reply=lambda case, n: reporting_pb2.AmendReportResponse(case=view(case, n)),
+            also=self._sealing.report(request, lodged),
         )
 
     async def withdraw_report(
@@ -110,7 +130,7 @@ class Handlers:
             call,
             request,
             find=(store.BY_HANDLE, request.handle),
-            decide=lambda case, _: domain.withdraw(case, reason=reason),
+            decide=lambda case, now: report.withdraw(case, reason=reason, now=now),
             reply=lambda case, n: reporting_pb2.WithdrawReportResponse(case=view(case, n)),
         )
 
@@ -148,7 +168,12 @@ class Handlers:
     async def lapse_markers(self) -> None:
         """Ends the markers whose time is up, each in its own transaction."""
         for handle in await store.overdue_markers(self._database, datetime.now(UTC), 100):
-            await self._commands.pass_time(handle, lambda case, now: domain.lapse(case, now=now))
+            await self._commands.pass_time(handle, lambda case, now: report.lapse(case, now=now))
+
+    async def review_retention(self) -> None:
+        """Has the cases reviewed whose retention is over, each in its own transaction."""
+        for handle in await store.to_review(self._database, datetime.now(UTC), 100):
+            await self._commands.pass_time(handle, lambda case, now: erasure.review(case, now=now))
 
 
 def _known(case: Case | None) -> Case:
@@ -159,17 +184,26 @@ def _known(case: Case | None) -> Case:
 
 def referral_moved(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
     """Keeps the referral's state beside the case: the event says it, or its type does."""
-    return domain.note_referral(_known(case), state=_REFERRAL_STATES[incoming.type])
+    state = _REFERRAL_STATES[incoming.type]
+    return report.note_referral(_known(case), state=state, now=now)
+
+
+def referral_accepted(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
+    """Keeps the desk that handles the case from now on, too."""
+    assert isinstance(incoming.event, triage.ReferralAccepted)
+    return report.note_referral(
+        _known(case), state="ACCEPTED", now=now, accepted_by=incoming.event.desk
+    )
 
 
 def referral_progressed(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
     """Keeps the state that the event names."""
-    return domain.note_referral(_known(case), state=_state(incoming))
+    return report.note_referral(_known(case), state=_state(incoming), now=now)
 
 
 def protection_decided(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
     """Keeps the safe harbour's state beside the case."""
-    return domain.note_protection(_known(case), state=_state(incoming))
+    return report.note_protection(_known(case), state=_state(incoming))
 
 
 def _state(incoming: Incoming) -> str:
@@ -179,5 +213,5 @@ def _state(incoming: Incoming) -> str:
 
 _REFERRAL_STATES = {
     f"harbourlight.triage.v1.Referral{state.title()}": state
-    for state in ("REQUESTED", "ACCEPTED", "REJECTED", "FAILED", "COMPLETED", "CANCELLED")
+    for state in ("REQUESTED", "REJECTED", "FAILED", "COMPLETED", "CANCELLED")
 }

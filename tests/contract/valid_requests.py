@@ -41,6 +41,8 @@ def _brief(handle: str) -> dict[str, Any]:
     }
 
 
+_SEAL = {"key_id": "0123456789abcdef", "ciphertext": b"x"}
+_CONTENT = {"number": 1, "epoch": 1, "payload": b"x"}
 # What a request needs beside request_id, handle, referral_id and item_id.
 _MORE: dict[str, dict[str, Any]] = {
     "reporting.v1.PlaceMarkerRequest": {
@@ -52,6 +54,9 @@ _MORE: dict[str, dict[str, Any]] = {
     "reporting.v1.SubmitReportRequest": {"facts": _FACTS},
     "reporting.v1.AmendReportRequest": {"facts": _FACTS},
     "reporting.v1.WithdrawReportRequest": {"reason": 1},
+    "reporting.v1.SendMessageRequest": {"purpose": 1, "content": _CONTENT},
+    "reporting.v1.ResealCaseRequest": {"desk": "POLICE", "half": _SEAL},
+    "reporting.v1.EraseCaseRequest": {"reason": 1},
     "triage.v1.RejectReferralRequest": {"reason": 1},
     "triage.v1.RequestInformationRequest": {"topics": [1]},
     "triage.v1.RecordProgressRequest": {"state": 4},

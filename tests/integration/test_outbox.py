@@ -15,8 +15,9 @@ from harbourlight.proofs.notes import SignerKey
 from harbourlight.reporting.v1 import events_pb2 as events
 from harbourlight.reporting.v1 import reporting_pb2 as pb
 from harbourlight.types.v1 import types_pb2 as types
-from services.reporting import domain
+from services import reporting
 from services.reporting.handlers import Handlers
+from services.reporting.sealing import Sealing
 from shared import cloudevents, outbox
 from shared.callers import Caller
 from shared.commands import Call
@@ -29,7 +30,8 @@ from tests.integration.installation import Installation
 from tests.integration.recorder import TOPIC, is_all_sent, sent, upto
 from tests.integration.waiting import eventually
 
-REPORTING = Path(domain.__file__).parent / "migrations"
+assert reporting.__file__
+REPORTING = Path(reporting.__file__).parent / "migrations"
 # One country per writer, so that whatever it writes is a change to what another wrote.
 WRITERS = ("MY", "TH", "VN", "KH", "ID", "PH", "BD", "IN", "NP", "PK", "LK", "MM")
 AMENDMENTS = 15
@@ -59,7 +61,8 @@ async def test_many_writers_of_few_cases_leave_no_gap_and_keep_commit_order(
 ) -> None:
     handles = [CaseKey.generate().handle for _ in range(3)]
     async with installation.database("reporting", REPORTING) as database:
-        handlers = Handlers(database, RECEIPTS, SignedTokens(b""))
+        sealing = Sealing(KeyStore(installation.keystore_url("reporting")))
+        handlers = Handlers(database, RECEIPTS, SignedTokens(b""), sealing)
         for handle in handles:
             report = pb.SubmitReportRequest(
                 request_id=str(uuid4()), handle=handle, facts=_facts("SG")

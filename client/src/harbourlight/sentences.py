@@ -10,6 +10,7 @@ from harbourlight import codes
 from harbourlight.enums import name, words
 from harbourlight.remedy.v1 import events_pb2 as remedy_events
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
+from harbourlight.reporting.v1 import content_pb2 as content
 from harbourlight.reporting.v1 import events_pb2 as reporting_events
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
 from harbourlight.triage.v1 import events_pb2 as triage_events
@@ -67,6 +68,13 @@ def _items(facts: Iterable[remedy_events.RemedyItemFacts]) -> str:
 
 def _report_withdrawn(event: reporting_events.ReportWithdrawn) -> str:
     return f"The case was withdrawn{_because(reporting.WithdrawalReason, event.reason)}."
+
+
+def _message(event: reporting_events.MessageSent) -> str:
+    what = words(content.MessagePurpose.DESCRIPTOR, event.purpose)
+    if event.sender == content.SENDER_COMPANY:
+        return f"You wrote to the desk (your number {event.number}: {what})."
+    return f"The desk wrote to you ({what}): read it with `message list`."
 
 
 def _progressed(event: triage_events.ReferralProgressed) -> str:
@@ -143,6 +151,22 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
         f"Your report was amended (amendment {e.amendments})."
     ),
     reporting_events.ReportWithdrawn: _report_withdrawn,
+    reporting_events.MessageSent: _message,
+    reporting_events.CaseResealed: lambda e: f"Your case was sealed to {_desk(e.desk)}.",
+    reporting_events.ResealConfirmed: lambda e: (
+        f"{_desk(e.desk).capitalize()} opens your case; the desk before no longer does."
+    ),
+    reporting_events.RetentionReviewDue: lambda e: (
+        "The time to keep your case is over: somebody decides now whether it is erased."
+    ),
+    reporting_events.ErasureAgreed: lambda e: (
+        f"The {words(content.ErasureParty.DESCRIPTOR, e.party)} agreed to erase your case"
+        f"{_because(content.ErasureReason, e.reason)}. The other party has yet to."
+    ),
+    reporting_events.CaseErased: lambda e: (
+        f"Your case was erased{_because(content.ErasureReason, e.reason)}. "
+        "Nobody can open any more what was sealed in it."
+    ),
     triage_events.ReferralRequested: lambda e: f"Your case reached {_desk(e.desk)}.",
     triage_events.ReferralAccepted: lambda e: f"{_desk(e.desk).capitalize()} took up your case.",
     triage_events.ReferralRejected: lambda e: (

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from harbourlight import codes, routing
 from harbourlight.types.v1 import types_pb2 as types
-from services.reporting import domain
-from services.reporting.domain import Case, Facts
+from services.reporting.domain import report
+from services.reporting.domain.model import Case, Facts
 from shared import translate
 
 HANDLE = "HL-0000000000000000"
@@ -45,7 +45,7 @@ def a_report(**changed: Any) -> Facts:
 
 def marked(now: datetime = NOW) -> Case:
     """A marked case."""
-    return domain.place_marker(
+    return report.place_marker(
         None,
         handle=HANDLE,
         country="MY",
@@ -57,6 +57,6 @@ def marked(now: datetime = NOW) -> Case:
 
 def filed(**changed: Any) -> Case:
     """A filed case."""
-    return domain.submit_report(
+    return report.submit_report(
         None, handle=HANDLE, facts=a_report(**changed), table=TABLE, now=NOW
     ).state

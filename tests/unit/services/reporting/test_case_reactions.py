@@ -10,7 +10,7 @@ from harbourlight.triage.v1 import events_pb2 as triage
 from harbourlight.triage.v1 import triage_pb2
 from harbourlight.types.v1 import types_pb2 as types
 from services.reporting.consumers import REACTIONS, SUBSCRIPTION
-from services.reporting.domain import Case
+from services.reporting.domain.model import Case
 from shared import cloudevents
 from shared.cloudevents import Incoming
 from shared.decisions import NotYet

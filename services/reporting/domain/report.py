@@ -1,118 +1,36 @@
-"""Cases as companies make them: states and rules, without any I/O or clock."""
+"""Markers and reports: what a company may do with its case, and what follows from time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from harbourlight import codes
 from harbourlight.routing import RoutingTable
+from services.reporting.domain import sealed
+from services.reporting.domain.events import (
+    MarkerLapsed,
+    MarkerPlaced,
+    ReportAmended,
+    ReportFiled,
+    ReportWithdrawn,
+)
+from services.reporting.domain.model import Case, CaseState, Facts
+from services.reporting.domain.sealed import NOTHING, Lodged
 from shared.decisions import Decision
-from shared.errors import not_found, wrong_state
+from shared.errors import Kind, Refusal, not_found, wrong_state
 
 MARKER_DAYS = 30
 """Days to perfect a marker: the customary first period of antitrust leniency markers."""
-
-
-class CaseState(StrEnum):
-    """Where a case stands on the company's side."""
-
-    MARKED = "MARKED"
-    FILED = "FILED"
-    WITHDRAWN = "WITHDRAWN"
-    LAPSED = "LAPSED"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the platform reads of a report."""
-
-    country: str
-    sector: str
-    exploitation_type: str
-    child_involved: str
-    ongoing_danger: bool = False
-    indicators: tuple[str, ...] = ()
-    money_trail: bool = False
-    from_whistleblower: bool = False
-    whistleblower_reported_on: str = ""
-
-    @property
-    def child(self) -> bool:
-        """Not sure counts as yes."""
-        return self.child_involved != "NO"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A case. What triage says of it is kept beside what the company said."""
-
-    handle: str
-    state: CaseState
-    facts: Facts | None = None
-    ilo_indicators: tuple[str, ...] = ()
-    marked_at: datetime | None = None
-    perfect_by: datetime | None = None
-    filed_at: datetime | None = None
-    desk: str = ""
-    routing_version: str = ""
-    referral_state: str = ""
-    protection_state: str = ""
-    amendments: int = 0
-
-
-@dataclass(frozen=True)
-class MarkerPlaced:
-    """The time of coming forward is fixed."""
-
-    handle: str
-    country: str
-    sector: str
-    exploitation_type: str
-    perfect_by: datetime
-
-
-@dataclass(frozen=True)
-class MarkerLapsed:
-    """The marker was not perfected in time."""
-
-    handle: str
-
-
-@dataclass(frozen=True)
-class ReportFiled:
-    """A report was lodged."""
-
-    handle: str
-    facts: Facts
-    ilo_indicators: tuple[str, ...]
-    desk: str
-    routing_version: str
-    came_forward_at: datetime
-
-
-@dataclass(frozen=True)
-class ReportAmended:
-    """The facts were replaced."""
-
-    handle: str
-    facts: Facts
-    ilo_indicators: tuple[str, ...]
-    amendments: int
-
-
-@dataclass(frozen=True)
-class ReportWithdrawn:
-    """A marker or a report was withdrawn."""
-
-    handle: str
-    reason: str
-
+RETENTION_DAYS = 5 * 365
+"""Days from the end of the referral to the review whether the case is still kept."""
+WITHDRAWN_RETENTION_DAYS = 365
+"""The same where the company withdrew its report."""
 
 _ALLOWED = {
     CaseState.MARKED: ("perfect the marker", "withdraw"),
     CaseState.FILED: ("amend", "withdraw"),
     CaseState.WITHDRAWN: (),
     CaseState.LAPSED: (),
+    CaseState.ERASED: (),
 }
 _ENDED_REFERRALS = ("REJECTED", "COMPLETED", "FAILED", "CANCELLED", "ENTERED_IN_ERROR")
 
@@ -162,25 +80,46 @@ def place_marker(
 
 
 def submit_report(
-    case: Case | None, *, handle: str, facts: Facts, table: RoutingTable, now: datetime
+    case: Case | None,
+    *,
+    handle: str,
+    facts: Facts,
+    table: RoutingTable,
+    routed_by: str = "",
+    lodged: Lodged = NOTHING,
+    now: datetime,
 ) -> Decision[Case]:
-    """A new case with its report."""
+    """A new case with its report. `routed_by` is the version of the sender's routing table."""
     _absent(case, "submit a report")
-    return _file(Case(handle, CaseState.FILED), facts, table, now)
+    return _file(Case(handle, CaseState.FILED), facts, table, routed_by, lodged, now)
 
 
 def perfect_marker(
-    case: Case | None, *, facts: Facts, table: RoutingTable, now: datetime
+    case: Case | None,
+    *,
+    facts: Facts,
+    table: RoutingTable,
+    routed_by: str = "",
+    lodged: Lodged = NOTHING,
+    now: datetime,
 ) -> Decision[Case]:
     """The report of a marked case. The time of coming forward stays the marker's."""
     marked = _expect(case, (CaseState.MARKED,), "perfect the marker")
     if marked.perfect_by is not None and now >= marked.perfect_by:
         # Due, whether or not the timer has recorded it yet.
         raise wrong_state("the marker", "LAPSED", "perfect it", ())
-    return _file(marked, facts, table, now)
+    return _file(marked, facts, table, routed_by, lodged, now)
 
 
-def _file(case: Case, facts: Facts, table: RoutingTable, now: datetime) -> Decision[Case]:
+def _file(
+    case: Case, facts: Facts, table: RoutingTable, routed_by: str, lodged: Lodged, now: datetime
+) -> Decision[Case]:
+    if routed_by not in ("", table.version):
+        raise Refusal(
+            Kind.WRONG_STATE,
+            f"the desk was found by routing table {routed_by!r}, and the current one is "
+            f"{table.version!r}: find it anew with a client that has that table, and seal to it",
+        )
     desk = table.lead_desk(facts.country, facts.exploitation_type, facts.child)
     found = ilo_indicators(facts.indicators)
     filed = replace(
@@ -191,29 +130,38 @@ def _file(case: Case, facts: Facts, table: RoutingTable, now: datetime) -> Decis
         perfect_by=None,
         filed_at=now,
         desk=desk,
+        handling_desk=desk,
+        epoch=1,
         routing_version=table.version,
         protection_state=case.protection_state or "MARKED",
     )
     came_forward_at = case.marked_at or now
     event = ReportFiled(case.handle, facts, found, desk, table.version, came_forward_at)
-    return Decision(filed, (event,))
+    return Decision(sealed.take(filed, lodged), (event,))
 
 
-def amend_report(case: Case | None, *, facts: Facts) -> Decision[Case]:
-    """Other facts. The lead desk stays: a desk that should not have the case transfers it."""
+def amend_report(case: Case | None, *, facts: Facts, lodged: Lodged = NOTHING) -> Decision[Case]:
+    """Other facts, or another content.
+
+    The lead desk stays: a desk that should not have the case transfers it.
+    """
     filed = _expect(case, (CaseState.FILED,), "amend")
-    if facts == filed.facts:
+    if facts == filed.facts and lodged == NOTHING:
         return Decision(filed)
     found = ilo_indicators(facts.indicators)
     amendments = filed.amendments + 1
     amended = replace(filed, facts=facts, ilo_indicators=found, amendments=amendments)
+    amended = sealed.take(amended, lodged)
     return Decision(amended, (ReportAmended(filed.handle, facts, found, amendments),))
 
 
-def withdraw(case: Case | None, *, reason: str) -> Decision[Case]:
+def withdraw(case: Case | None, *, reason: str, now: datetime) -> Decision[Case]:
     """The end of the case on the company's side."""
     held = _expect(case, (CaseState.MARKED, CaseState.FILED), "withdraw")
-    withdrawn = replace(held, state=CaseState.WITHDRAWN, perfect_by=None)
+    review_at = now + timedelta(WITHDRAWN_RETENTION_DAYS) if held.filed_at else None
+    withdrawn = replace(
+        held, state=CaseState.WITHDRAWN, perfect_by=None, review_at=held.review_at or review_at
+    )
     return Decision(withdrawn, (ReportWithdrawn(held.handle, reason),))
 
 
@@ -227,11 +175,21 @@ def lapse(case: Case | None, *, now: datetime) -> Decision[Case] | None:
     return Decision(lapsed, (MarkerLapsed(case.handle),))
 
 
-def note_referral(case: Case, *, state: str) -> Decision[Case]:
-    """What triage says of the referral."""
+def note_referral(
+    case: Case, *, state: str, now: datetime, accepted_by: str = ""
+) -> Decision[Case]:
+    """What triage says of the referral; `accepted_by` is the desk that took it up."""
+    if case.state == CaseState.ERASED:
+        return Decision(case)
+    if accepted_by and accepted_by != case.desk_now:
+        case = sealed.hand_over(case, accepted_by)
+    if state in _ENDED_REFERRALS and case.review_at is None:
+        case = replace(case, review_at=now + timedelta(RETENTION_DAYS))
     return Decision(replace(case, referral_state=state))
 
 
 def note_protection(case: Case, *, state: str) -> Decision[Case]:
     """What triage says of the safe harbour."""
+    if case.state == CaseState.ERASED:
+        return Decision(case)
     return Decision(replace(case, protection_state=state))

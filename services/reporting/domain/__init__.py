@@ -1,0 +1,1 @@
+"""Cases as companies make them: states and rules, without any I/O or clock."""
