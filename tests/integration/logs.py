@@ -101,3 +101,9 @@ async def agree(ledger: Ledger, one: Checkpoint, other: Checkpoint, log: int = R
     answer = await ledger.get_consistency_proof(log, old.size, new.size)
     hashes = list(answer.hashes) if new.size else []
     merkle.verify_consistency(old.size, old.root, new.size, new.root, hashes)
+
+
+async def size(installation: Installation) -> int:
+    """Entries in the database of the log of receipts, signed or not."""
+    ((found,),) = await installation.ask("SELECT size FROM ledger.log WHERE log = 1")
+    return int(found)
