@@ -6,7 +6,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Caller:
     """Country codes that an officer is competent for; {"*"} is all."""
     desks: frozenset[str] = field(default_factory=frozenset)
     """Desks that an officer works at; {"*"} is all."""
+    expires: float = math.inf
+    """When its credential ends, in seconds since 1970."""
     key: bytes = b""
     """A company's raw public key; empty where nobody signed the call."""
 
@@ -63,7 +65,7 @@ class Callers:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._looked_at = -math.inf
         self._read: tuple[int, ...] = ()
-        self._known: OrderedDict[str, tuple[float, Caller]] = OrderedDict()
+        self._known: OrderedDict[str, Caller] = OrderedDict()
 
     def identify(self, method: str, metadata: Mapping[str, str], request: bytes) -> Caller:
         """The caller. Raises Refusal (UNAUTHENTICATED) where a credential is not valid."""
@@ -83,8 +85,8 @@ class Callers:
 
     def _by_token(self, token: str) -> Caller:
         self._look_for_keys()
-        if (known := self._known.get(token)) and known[0] > time.time():
-            return known[1]
+        if (known := self._known.get(token)) and known.expires > time.time():
+            return known
         try:
             header = jwt.get_unverified_header(token)
             claims = jwt.decode(
@@ -95,10 +97,10 @@ class Callers:
                 issuer=self._origin,
                 options={"require": ["exp", "iat", "sub", "iss", "aud"]},
             )
-            caller = _caller(claims)
+            caller = replace(_caller(claims), expires=float(claims["exp"]))
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise _unauthenticated(f"the token is not accepted: {error}") from error
-        self._known[token] = (float(claims["exp"]), caller)
+        self._known[token] = caller
         if len(self._known) > _CACHED_TOKENS:
             self._known.popitem(last=False)
         return caller

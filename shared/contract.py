@@ -65,6 +65,12 @@ def roles(method: Any) -> frozenset[int]:
     return frozenset(method.GetOptions().Extensions[options.access].roles)
 
 
+def limits(method: Any) -> options.Limits:
+    """What the method says about how much one caller may take of it."""
+    found: options.Limits = method.GetOptions().Extensions[options.limits]
+    return found
+
+
 def find_method(path: str) -> Any:
     """The method with this gRPC path (/package.Service/Method), or None."""
     service, _, method = path.lstrip("/").partition("/")

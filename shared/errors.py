@@ -3,7 +3,7 @@
 Domain, handlers and stores raise `Refusal`; `shared.statuses` turns it into gRPC, at the edge.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ class Kind(Enum):
     REUSED_REQUEST_ID = "REUSED_REQUEST_ID"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     DENIED = "DENIED"
+    EXHAUSTED = "EXHAUSTED"
+    PROOF_OF_WORK_REQUIRED = "PROOF_OF_WORK_REQUIRED"
     STOPPING = "STOPPING"
 
 
@@ -32,11 +34,23 @@ class Violation(NamedTuple):
 class Refusal(Exception):
     """A command or query that changes nothing, with the reason for people."""
 
-    def __init__(self, kind: Kind, message: str, violations: Iterable[Violation] = ()) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        message: str,
+        violations: Iterable[Violation] = (),
+        *,
+        metadata: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.violations = tuple(violations)
+        self.metadata = dict(metadata or {})
+        """What a program needs to do what the message says."""
+        self.retry_after = retry_after
+        """Seconds after which the same may be asked again."""
 
 
 def invalid(violations: Sequence[Violation]) -> Refusal:

@@ -6,9 +6,11 @@ else.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import grpc
@@ -16,11 +18,14 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from harbourlight import work
 from harbourlight.options.v1 import options_pb2 as options
 from shared import contract, errors, statuses, telemetry
-from shared.callers import Callers, authorise
+from shared.callers import Caller, Callers, authorise
 from shared.commands import Call
 from shared.errors import Kind, Refusal, Violation
+from shared.limits import Limits, MethodLimits, Visit
+from shared.telling import tell
 from shared.tls import Tls, check_listen, server_credentials
 from shared.validation import Validator
 
@@ -35,6 +40,10 @@ UNGUARDED = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"
 
 _OPTIONS = [
     ("grpc.max_receive_message_length", 1024 * 1024),
+    # Of one connection.
+    ("grpc.max_concurrent_streams", 256),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.max_connection_idle_ms", 300_000),
     ("grpc.so_reuseport", 1),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -46,10 +55,15 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
     """Stands in front of every method."""
 
     def __init__(
-        self, callers: Callers, validator: Validator, stopping: Callable[[], bool]
+        self,
+        callers: Callers,
+        validator: Validator,
+        limits: Limits,
+        stopping: Callable[[], bool],
     ) -> None:
         self._callers = callers
         self._validator = validator
+        self._limits = limits
         self._stopping = stopping
         self._guarded: dict[str, Handler] = {}
 
@@ -76,14 +90,30 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         roles = contract.roles(method)
         request_class = contract.message_class(method.input_type)
 
-        def admit(raw: bytes, context: Context) -> tuple[Message, Call]:
+        limits = MethodLimits.of(method)
+
+        @contextlib.asynccontextmanager
+        async def admit(raw: bytes, context: Context) -> AsyncIterator[tuple[Message, Call]]:
             metadata = {
                 key: value
                 for key, value in context.invocation_metadata() or ()
                 if isinstance(value, str)
             }
-            caller = self._callers.identify(path, metadata, raw)
-            authorise(caller, roles, path)
+            digest = hashlib.sha256(raw).digest()
+            visit = self._limits.arrive(
+                limits, path, context.peer(), digest, metadata.get(work.WORK)
+            )
+            try:
+                if not method.server_streaming:
+                    await visit.turn()
+                caller = self._identify(visit, path, metadata, raw)
+                authorise(caller, roles, path)
+                visit.of(caller, stream=method.server_streaming)
+                yield read(raw, caller), Call(caller, path, digest, self._stopping)
+            finally:
+                visit.leave()
+
+        def read(raw: bytes, caller: Caller) -> Message:
             request = request_class()
             try:
                 request.ParseFromString(raw)
@@ -98,11 +128,18 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
                 raise errors.not_found(
                     "case under this key: the handle is not the one of the key that signed"
                 )
-            return request, Call(caller, path, hashlib.sha256(raw).digest(), self._stopping)
+            return request
 
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(_stream(path, admit, handler.unary_stream))
         return grpc.unary_unary_rpc_method_handler(_unary(path, admit, handler.unary_unary))
+
+    def _identify(self, visit: Visit, path: str, metadata: Mapping[str, str], raw: bytes) -> Caller:
+        try:
+            return self._callers.identify(path, metadata, raw)
+        except Refusal:
+            visit.mistaken()
+            raise
 
 
 def _refused(path: str) -> Handler:
@@ -114,7 +151,7 @@ def _refused(path: str) -> Handler:
     return grpc.unary_unary_rpc_method_handler(refuse)
 
 
-Admit = Callable[[bytes, Context], tuple[Message, Call]]
+Admit = Callable[[bytes, Context], AbstractAsyncContextManager[tuple[Message, Call]]]
 
 
 def _unary(
@@ -123,8 +160,8 @@ def _unary(
     async def guarded(raw: bytes, context: Context) -> bytes:
         with telemetry.call_span(path) as span:
             try:
-                request, call = admit(raw, context)
-                response = await serve(request, call)
+                async with admit(raw, context) as (request, call):
+                    response = await serve(request, call)
             except Refusal as refusal:
                 span.set_attribute(telemetry.RPC_STATUS, statuses.CODES[refusal.kind].name)
                 await _abort(context, refusal)
@@ -139,19 +176,18 @@ def _unary(
 
 
 def _stream(
-    path: str, admit: Admit, serve: Callable[[Message, Call], AsyncIterator[Message]]
-) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
-    async def guarded(raw: bytes, context: Context) -> AsyncIterator[bytes]:
+    path: str, admit: Admit, serve: Callable[[Message, Call], AsyncGenerator[Message, None]]
+) -> Callable[[bytes, Context], Awaitable[None]]:
+    async def guarded(raw: bytes, context: Context) -> None:
         # No span around a stream: it would last for hours and be a parent of nothing.
         try:
-            request, call = admit(raw, context)
-            async for response in serve(request, call):
-                yield response.SerializeToString()
-            if call.stopping():
-                raise Refusal(Kind.STOPPING, "the server is stopping: connect again and go on")
+            async with admit(raw, context) as (request, call):
+                await tell(context, serve(request, call), call.caller.expires)
+                if call.stopping():
+                    raise Refusal(Kind.STOPPING, "the server is stopping: connect again and go on")
         except Refusal as refusal:
             await _abort(context, refusal)
-        except (asyncio.CancelledError, GeneratorExit):
+        except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("stream %s failed", path)
@@ -177,9 +213,11 @@ async def _internal(path: str, span: Any, context: Context) -> None:
 class Server:
     """A gRPC server with health and reflection."""
 
-    def __init__(self, callers: Callers, validator: Validator) -> None:
+    def __init__(
+        self, callers: Callers, validator: Validator, limits: Limits | None = None
+    ) -> None:
         self._is_stopping = False
-        doorkeeper = Doorkeeper(callers, validator, lambda: self._is_stopping)
+        doorkeeper = Doorkeeper(callers, validator, limits or Limits(), lambda: self._is_stopping)
         self._server = grpc.aio.server(interceptors=[doorkeeper], options=_OPTIONS)
         self._health = health.aio.HealthServicer()
         self._names = [""]

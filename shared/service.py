@@ -16,6 +16,7 @@ from shared.callers import Callers
 from shared.consumer import Consumer, Subscription
 from shared.database import Database
 from shared.kafka import Kafka
+from shared.limits import Limits
 from shared.migrate import SHARED, migrate
 from shared.relay import Relay, prepare
 from shared.server import Server
@@ -104,7 +105,11 @@ async def _run(
     for consumer in consumers:
         consumer.start()
     timers = [asyncio.create_task(_tick(timer)) for timer in parts.timers]
-    server = Server(Callers(settings.origin, settings.jwks), Validator(formats))
+    server = Server(
+        Callers(settings.origin, settings.jwks),
+        Validator(formats),
+        Limits(settings.secret, settings.shared_addresses),
+    )
     if parts.is_healthy:
         await server.set_healthy(await parts.is_healthy())
         timers.append(asyncio.create_task(_watch_health(server, parts.is_healthy)))

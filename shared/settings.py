@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from shared.tls import Tls
@@ -34,6 +35,8 @@ class Settings:
     """host:port of the gRPC server; port 0 takes a free one."""
     tls: Tls | None
     """The server's certificate; without it, only this machine is listened to."""
+    shared_addresses: tuple[IPv4Network | IPv6Network, ...]
+    """Where many callers come from one address, such as a gateway's; private ones count as such."""
     jwks: Path | None
     """File with the public keys that people's tokens are signed by."""
     origin: str
@@ -94,6 +97,7 @@ class Settings:
             kafka_key=path("KAFKA_KEY"),
             listen=environment.get("HARBOURLIGHT_LISTEN", "127.0.0.1:0"),
             tls=_tls(path("TLS_CERTIFICATE"), path("TLS_KEY"), path("TLS_CLIENT_CA")),
+            shared_addresses=_networks(environment.get("HARBOURLIGHT_SHARED_ADDRESSES", "")),
             jwks=path("JWKS"),
             origin=environment.get("HARBOURLIGHT_ORIGIN", "harbourlight.local"),
             secret=bytes.fromhex(required("SECRET", "64 hexadecimal digits")),
@@ -102,6 +106,16 @@ class Settings:
             topic_prefix=environment.get("HARBOURLIGHT_TOPIC_PREFIX", ""),
             instance=environment.get("HARBOURLIGHT_INSTANCE", "1"),
         )
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(one.strip()) for one in text.split(",") if one.strip())
+    except ValueError as error:
+        raise MissingSetting(
+            f"HARBOURLIGHT_SHARED_ADDRESSES is not a list of networks: {error}; expected such as "
+            "192.0.2.0/24,2001:db8::/32"
+        ) from None
 
 
 def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> Tls | None:

@@ -22,14 +22,22 @@ CODES = {
     Kind.REUSED_REQUEST_ID: grpc.StatusCode.ALREADY_EXISTS,
     Kind.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
     Kind.DENIED: grpc.StatusCode.PERMISSION_DENIED,
+    Kind.EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Kind.PROOF_OF_WORK_REQUIRED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Kind.STOPPING: grpc.StatusCode.UNAVAILABLE,
 }
 
 
 def to_status(refusal: Refusal) -> grpc.Status:
     """The refusal as a status to abort a call with."""
-    info = error_details_pb2.ErrorInfo(reason=refusal.kind.name, domain=DOMAIN)
+    info = error_details_pb2.ErrorInfo(
+        reason=refusal.kind.name, domain=DOMAIN, metadata=refusal.metadata
+    )
     details: list[Message] = [info]
+    if refusal.retry_after is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(round(refusal.retry_after * 1000))
+        details.append(retry)
     if refusal.violations:
         details.append(_bad_request(refusal.violations))
     status = status_pb2.Status(code=CODES[refusal.kind].value[0], message=refusal.message)

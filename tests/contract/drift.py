@@ -250,7 +250,7 @@ def _known_settings() -> set[str]:
     class Asking(dict[str, str]):
         def get(self, name: str, default: Any = None) -> Any:
             asked.add(name)
-            return "00"
+            return "" if name.endswith("_ADDRESSES") else "00"
 
     Settings.from_environment(Asking(), keystore=True)
     return asked | _LEDGERS | {"HARBOURLIGHT_DUMMY_SECONDS"}

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from harbourlight import lodging
 from harbourlight.connection import PATIENCE, CaseCredential, new_request_id
+from harbourlight.effort import OnWork, no_word
 from harbourlight.endpoints import Endpoints
 from harbourlight.errors import Untrusted
 from harbourlight.lodging import Lodged
@@ -26,7 +27,11 @@ R = TypeVar("R", bound=Message)
 
 
 class Company(Party):
-    """Reports, follows its case and owes remedy. It has no account: it holds the case key."""
+    """Reports, follows its case and owes remedy. It has no account: it holds the case key.
+
+    Where many come forward at once, the platform asks for a proof of work, which is solved here;
+    `on_work` is told, from another thread, (pieces done, pieces in all, bits).
+    """
 
     def __init__(
         self,
@@ -35,9 +40,11 @@ class Company(Party):
         *,
         receipts: ReceiptFolder | None = None,
         patience: float = PATIENCE,
+        on_work: OnWork = no_word,
     ) -> None:
         """Receipts are checked, and kept in the folder `receipts` before a method returns."""
-        super().__init__(endpoints, CaseCredential(key, endpoints.origin), patience=patience)
+        credential = CaseCredential(key, endpoints.origin)
+        super().__init__(endpoints, credential, patience=patience, on_work=on_work)
         self.handle = key.handle
         """Handle of the case."""
         self._key = key

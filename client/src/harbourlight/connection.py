@@ -19,6 +19,8 @@ import grpc
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
+from harbourlight import work
+from harbourlight.effort import Effort, OnWork, no_word
 from harbourlight.endpoints import Endpoints, is_local
 from harbourlight.errors import Error, Exhausted, Unavailable, from_rpc
 from harbourlight.signing import CaseKey
@@ -151,11 +153,18 @@ class Connection:
     """Channels to an installation's services, opened when first used, for one caller.
 
     `patience` is how many seconds a call is tried while its service is away (math.inf: for ever).
+    `on_work` is told, from another thread, how far a proof of work is that a service asked for.
     """
 
     def __init__(
-        self, endpoints: Endpoints, credential: Credential, *, patience: float = PATIENCE
+        self,
+        endpoints: Endpoints,
+        credential: Credential,
+        *,
+        patience: float = PATIENCE,
+        on_work: OnWork = no_word,
     ) -> None:
+        self._on_work = on_work
         self._endpoints = endpoints
         self._credential = credential
         self._patience = patience
@@ -178,14 +187,21 @@ class Connection:
         data = request.SerializeToString()
         invoke = self._callable(service, path, stream=False)
         patience = _Patience(self._patience)
+        paid: Metadata = ()
+        effort = Effort(self._on_work)
         while True:
+            metadata = (*self._credential.metadata(path, data), *paid)
             try:
-                answer: bytes = await invoke(
-                    data, metadata=self._credential.metadata(path, data), timeout=patience.left()
-                )
+                answer: bytes = await invoke(data, metadata=metadata, timeout=patience.left())
                 return response.FromString(answer)
             except grpc.aio.AioRpcError as error:
-                await patience.wait(self._failure(error, service))
+                failure = self._failure(error, service)
+            # A solution counts once.
+            paid = ()
+            if failure.reason == work.REASON:
+                paid = ((work.WORK, await effort.solve(failure, patience.left())),)
+            else:
+                await patience.wait(failure)
 
     async def watch(
         self, request: Callable[[], Message], response: type[R]

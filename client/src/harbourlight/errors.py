@@ -3,6 +3,7 @@
 Each prints as what was wrong, what was expected and what to do next.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import grpc
@@ -30,6 +31,7 @@ class Error(Exception):
         reason: str = "",
         violations: tuple[Violation, ...] = (),
         retry_after: float | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -40,6 +42,8 @@ class Error(Exception):
         self.violations = violations
         self.retry_after = retry_after
         """Seconds after which the service asks to be called again, where it said so."""
+        self.metadata = dict(metadata or {})
+        """What the service said beside the reason, for programs."""
 
     def __str__(self) -> str:
         return self.message
@@ -119,7 +123,7 @@ _BY_CODE: dict[grpc.StatusCode, type[Error]] = {
 def from_rpc(error: grpc.aio.AioRpcError, service: str) -> Error:
     """The error that a failed call to `service` (its name and address) stands for."""
     code, message = error.code(), error.details() or "no reason was given"
-    reason, violations, retry_after = "", [], None
+    reason, violations, retry_after, metadata = "", [], None, {}
     for detail in _status(error).details:
         info, bad, retry = (
             error_details_pb2.ErrorInfo(),
@@ -127,7 +131,7 @@ def from_rpc(error: grpc.aio.AioRpcError, service: str) -> Error:
             error_details_pb2.RetryInfo(),
         )
         if detail.Unpack(info):
-            reason = info.reason
+            reason, metadata = info.reason, dict(info.metadata)
         elif detail.Unpack(bad):
             violations += [Violation(one.field, one.description) for one in bad.field_violations]
         elif detail.Unpack(retry):
@@ -146,6 +150,7 @@ def from_rpc(error: grpc.aio.AioRpcError, service: str) -> Error:
         reason=reason,
         violations=tuple(violations),
         retry_after=retry_after,
+        metadata=metadata,
     )
 
 

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from harbourlight.connection import PATIENCE, Connection, Credential, new_request_id
+from harbourlight.effort import OnWork, no_word
 from harbourlight.endpoints import Endpoints
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
 
@@ -19,9 +20,14 @@ class Party:
     """
 
     def __init__(
-        self, endpoints: Endpoints, credential: Credential, *, patience: float = PATIENCE
+        self,
+        endpoints: Endpoints,
+        credential: Credential,
+        *,
+        patience: float = PATIENCE,
+        on_work: OnWork = no_word,
     ) -> None:
-        self._connection = Connection(endpoints, credential, patience=patience)
+        self._connection = Connection(endpoints, credential, patience=patience, on_work=on_work)
 
     async def __aenter__(self) -> Self:
         return self

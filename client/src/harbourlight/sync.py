@@ -16,6 +16,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from harbourlight import auditor, authority, company, ngo
 from harbourlight.connection import PATIENCE
+from harbourlight.effort import OnWork, no_word
 from harbourlight.endpoints import Endpoints
 from harbourlight.party import Party
 from harbourlight.receiptfolder import ReceiptFolder
@@ -129,8 +130,11 @@ class Company(_Blocking):
         *,
         receipts: ReceiptFolder | None = None,
         patience: float = PATIENCE,
+        on_work: OnWork = no_word,
     ) -> None:
-        super().__init__(company.Company(endpoints, key, receipts=receipts, patience=patience))
+        super().__init__(
+            company.Company(endpoints, key, receipts=receipts, patience=patience, on_work=on_work)
+        )
         self.handle = key.handle
         """Handle of the case."""
 

@@ -4,6 +4,7 @@ import inspect
 import json as json_module
 import math
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,9 @@ class Session:
         endpoints = self.endpoints()
         key = CaseFile.load(case_file, endpoints.origin).key
         receipts = ReceiptFolder.of(case_file)
-        return sync.Company(endpoints, key, receipts=receipts, patience=self.patience)
+        return sync.Company(
+            endpoints, key, receipts=receipts, patience=self.patience, on_work=_show_work
+        )
 
     def new_company(self, case_file: Path, *, quiet: bool) -> sync.Company:
         """The holder of a case that starts now; its case file is made where there is none.
@@ -87,6 +90,15 @@ class Session:
         if self.token_file:
             return read_token(self.token_file)
         return os.environ.get("HARBOURLIGHT_TOKEN") or self.endpoints().token(role)
+
+
+def _show_work(done: int, pieces: int, bits: int) -> None:
+    """One line that grows on a terminal; in a log, one when it is done."""
+    if sys.stderr.isatty():
+        line = f"many come forward at once, solving a proof of work: {done} of {pieces}"
+        typer.echo(f"\r{line}", err=True, nl=done == pieces)
+    elif done == pieces:
+        typer.echo(f"solved a proof of work of {bits} bits", err=True)
 
 
 def _patience(text: str) -> float:
