@@ -1,5 +1,6 @@
 """Who calls: people by signed token, companies by the signature of each call."""
 
+import hashlib
 import json
 import logging
 import math
@@ -51,6 +52,15 @@ class Caller:
     def is_competent_for(self, country: str) -> bool:
         """Whether the caller is competent for cases of this country."""
         return bool(country) and not self.jurisdictions.isdisjoint((country, EVERYTHING))
+
+    def pseudonym(self, matter: str) -> str:
+        """What stands for the caller in one matter, where its name is not to be written."""
+        return hashlib.sha256(f"{matter}\0{self.name}".encode()).hexdigest()[:32]
+
+    def colleague(self, subject: str) -> "Caller":
+        """The caller's like in the same role and organisation, by the subject of a token."""
+        name = json.dumps([*json.loads(self.name)[:2], subject])
+        return Caller(self.role, name, organisation=self.organisation)
 
 
 ANYBODY = Caller(options.ROLE_PUBLIC, "anybody")

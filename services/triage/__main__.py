@@ -17,6 +17,7 @@ from services.triage.queue import Queue
 from services.triage.unsealing import Unsealings
 from shared.database import Database
 from shared.erasure import SCRUB_SECONDS, KeyStore
+from shared.receipts import Receipts
 from shared.service import Parts, Timer, run
 from shared.settings import Settings
 from shared.signed_tokens import SignedTokens
@@ -25,7 +26,7 @@ from shared.signed_tokens import SignedTokens
 def build(settings: Settings, database: Database) -> Parts:
     """The service's parts over its database."""
     keys = KeyStore(settings.keystore_url)
-    handlers = Handlers(database)
+    handlers = Handlers(database, Receipts(keys))
     tokens = SignedTokens(settings.secret)
     api = TriageApi(handlers, Queue(database, tokens), database.wakeups)
     name = triage_pb2.DESCRIPTOR.services_by_name["TriageService"].full_name

@@ -49,6 +49,15 @@ class TriageApi(triage_pb2_grpc.TriageServiceServicer):
     async def DecideProtection(self, request: pb.DecideProtectionRequest, call: Call) -> bytes:
         return await self._handlers.decide_protection(call, request)
 
+    async def TransferReferral(self, request: pb.TransferReferralRequest, call: Call) -> bytes:
+        return await self._handlers.transfer(call, request)
+
+    async def RecuseOfficer(self, request: pb.RecuseOfficerRequest, call: Call) -> bytes:
+        return await self._handlers.recuse(call, request)
+
+    async def ReleaseFacts(self, request: pb.ReleaseFactsRequest, call: Call) -> bytes:
+        return await self._handlers.release_facts(call, request)
+
     async def WatchQueue(
         self, request: pb.WatchQueueRequest, call: Call
     ) -> AsyncIterator[pb.WatchQueueResponse]:

@@ -6,7 +6,7 @@ Acknowledgement: after the transaction that took the batch in (shared.consumer).
 from harbourlight.remedy.v1 import events_pb2 as remedy
 from harbourlight.reporting.v1 import events_pb2 as reporting
 from services.triage import handlers
-from services.triage.store import referrals as store
+from services.triage.store import cases
 from shared.consumer import Subscription
 from shared.reactions import Reactions
 
@@ -19,5 +19,5 @@ REACTIONS = {
 }
 
 SUBSCRIPTION = Subscription.of(
-    "triage", REACTIONS, lambda table: Reactions(store.REFERRALS, handlers.EMITTER, table)
+    "triage", REACTIONS, lambda table: Reactions(cases.REFERRALS, handlers.EMITTER, table)
 )

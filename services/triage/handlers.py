@@ -3,21 +3,25 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from google.protobuf.message import Message
 
+from harbourlight import routing
 from harbourlight.triage.v1 import events_pb2, triage_pb2
-from services.triage.domain import protection, referral
+from services.triage.domain import protection, record, referral, transfer
 from services.triage.domain.events import Condition
 from services.triage.domain.model import Facts, Referral
-from services.triage.queue import officer_of
+from services.triage.queue import sees
+from services.triage.store import cases
 from services.triage.store import referrals as store
 from shared import translate
+from shared.callers import Caller
 from shared.cloudevents import Incoming
 from shared.commands import Call, Commands, Emitter
 from shared.database import Database
 from shared.decisions import Decision, NotYet
+from shared.receipts import Receipts
 
 EMITTER = Emitter(events_pb2)
 
@@ -27,6 +31,16 @@ _REFERRAL_IDS = UUID("6f3e0d5c-5a0f-5f0a-9d2b-0c6f0f8f6b11")
 _SWEEP = 500
 
 Decide = Callable[[Referral | None, datetime], Decision[Referral]]
+
+
+def _id(request: Any) -> str:
+    return str(UUID(request.referral_id))
+
+
+def sees_referral(caller: Caller, state: Referral, referral_id: str) -> bool:
+    """Whether this officer has a part in the case, at the desk of this referral of it."""
+    desk = transfer.desk_of(state, referral_id)
+    return desk is not None and sees(caller, state, desk)
 
 
 def view(state: Referral, revision: int) -> triage_pb2.Referral:
@@ -39,9 +53,9 @@ def view(state: Referral, revision: int) -> triage_pb2.Referral:
 class Handlers:
     """The service's commands."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, receipts: Receipts) -> None:
         self._database = database
-        self._commands = Commands(database, store.REFERRALS, EMITTER)
+        self._commands = Commands(database, cases.REFERRALS, EMITTER, receipts)
 
     async def accept(self, call: Call, request: triage_pb2.AcceptReferralRequest) -> bytes:
         """Takes the case up."""
@@ -49,7 +63,8 @@ class Handlers:
             call,
             request,
             triage_pb2.AcceptReferralResponse,
-            lambda state, now: referral.accept(state, now=now),
+            lambda state, now: transfer.accept(state, referral_id=_id(request), now=now),
+            held=False,
         )
 
     async def reject(self, call: Call, request: triage_pb2.RejectReferralRequest) -> bytes:
@@ -59,7 +74,54 @@ class Handlers:
             call,
             request,
             triage_pb2.RejectReferralResponse,
-            lambda state, now: referral.reject(state, reason=reason, now=now),
+            lambda state, now: transfer.reject(
+                state, referral_id=_id(request), reason=reason, now=now
+            ),
+            held=False,
+        )
+
+    async def transfer(self, call: Call, request: triage_pb2.TransferReferralRequest) -> bytes:
+        """Offers the case to another desk."""
+        reason, referral_id = translate.enum_of(request, "reason"), str(uuid4())
+        return await self._run(
+            call,
+            request,
+            triage_pb2.TransferReferralResponse,
+            lambda state, now: transfer.request(
+                state,
+                referral_id=referral_id,
+                desk=request.desk,
+                reason=reason,
+                desks=routing.current().desks,
+                now=now,
+            ),
+        )
+
+    async def recuse(self, call: Call, request: triage_pb2.RecuseOfficerRequest) -> bytes:
+        """Takes an officer off the case."""
+        caller = call.caller
+        officer = caller.colleague(request.officer) if request.officer else caller
+
+        def decide(state: Referral | None, _: datetime) -> Decision[Referral]:
+            known = referral.expect_known(state)
+            return record.recuse(known, officer=officer.pseudonym(known.handle))
+
+        return await self._run(
+            call, request, lambda **_: triage_pb2.RecuseOfficerResponse(), decide
+        )
+
+    async def release_facts(self, call: Call, request: triage_pb2.ReleaseFactsRequest) -> bytes:
+        """Puts a fact of the sealed report on record."""
+        return await self._run(
+            call,
+            request,
+            triage_pb2.ReleaseFactsResponse,
+            lambda state, _: record.release(
+                state,
+                facility_id=request.facility_id,
+                people_affected=request.people_affected,
+            ),
+            signer=request.signer,
         )
 
     async def request_information(
@@ -122,15 +184,32 @@ class Handlers:
             ),
         )
 
-    async def _run(self, call: Call, request: Any, response: Any, decide: Decide) -> bytes:
-        officer = officer_of(call.caller)
+    async def _run(
+        self,
+        call: Call,
+        request: Any,
+        response: Any,
+        decide: Decide,
+        *,
+        held: bool = True,
+        signer: bytes | None = None,
+    ) -> bytes:
+        """`held`: for the referral alone by which its desk has the case, not one on offer."""
+        referral_id = _id(request)
+
+        def decide_on(state: Referral | None, now: datetime) -> Decision[Referral]:
+            return decide(transfer.held(state, referral_id) if held else state, now)
+
         return await self._commands.run(
             call,
             request,
-            find=(store.BY_REFERRAL_ID, UUID(request.referral_id)),
-            visible=lambda state: officer.sees(state.desk, state.facts.country),
-            decide=decide,
-            reply=lambda state, revision: response(referral=view(state, revision)),
+            find=(cases.BY_REFERRAL_ID, UUID(referral_id)),
+            visible=lambda state: sees_referral(call.caller, state, referral_id),
+            decide=decide_on,
+            reply=lambda state, revision: response(
+                referral=view(transfer.seen_as(state, referral_id), revision)
+            ),
+            signer=signer,
         )
 
     async def sweep(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 
 from harbourlight.triage.v1 import triage_pb2
+from services.triage.domain.model import Referral
 from services.triage.domain.queue import Officer, Order, Position, QueueFilter
 from services.triage.store import referrals as store
 from shared import translate
@@ -33,6 +34,12 @@ def officer_of(caller: Caller) -> Officer:
     return Officer(places(caller.desks), places(caller.jurisdictions))
 
 
+def sees(caller: Caller, it: triage_pb2.Referral | Referral, desk: str | None = None) -> bool:
+    """Whether this officer has a part in the case, at its desk or at another that knows of it."""
+    here = officer_of(caller).sees(desk or it.desk, it.facts.country)
+    return here and caller.pseudonym(it.handle) not in it.recused
+
+
 class Queue:
     """The service's queries."""
 
@@ -44,7 +51,7 @@ class Queue:
         """The referral as it is now. Raises Refusal (NOT_FOUND)."""
         row = await store.read_referral(self._database, referral_id)
         shown = _shown(row) if row else None
-        if shown is None or not officer_of(call.caller).sees(shown.desk, shown.facts.country):
+        if shown is None or not sees(call.caller, shown):
             raise not_found("referral")
         return shown
 
@@ -57,18 +64,21 @@ class Queue:
         scope = repr((call.method, call.caller.name, request.order, query)).encode()
         after = None
         if request.page_token:
-            priority, received_at, handle = self._tokens.decode(
+            priority, received_at, subject = self._tokens.decode(
                 scope, request.page_token, "page_token"
             )
-            after = Position(priority, datetime.fromisoformat(received_at), handle)
+            after = Position(priority, datetime.fromisoformat(received_at), subject)
         selection = officer_of(call.caller).select(_filter(request.filter))
         order = Order(translate.enum_of(request, "order"))
         rows = await store.read_page(self._database, selection, order, after, size + 1)
-        response = triage_pb2.ListQueueResponse(referrals=[_shown(row) for row in rows[:size]])
+        page = [_shown(row) for row in rows[:size]]
+        response = triage_pb2.ListQueueResponse(
+            referrals=[shown for shown in page if sees(call.caller, shown)]
+        )
         if len(rows) > size:
-            last = _position(response.referrals[-1])
+            last = _position(rows[size - 1], page[-1])
             response.next_page_token = self._tokens.encode(
-                scope, [last.priority, last.received_at.isoformat(), last.handle]
+                scope, [last.priority, last.received_at.isoformat(), last.subject]
             )
         return response
 
@@ -85,19 +95,24 @@ class Queue:
         ):
             page = [_shown(row) for row in rows]
             told |= _still_read(rows, page, since)
-            after = _position(page[-1])
-            yield page
+            after = _position(rows[-1], page[-1])
+            if shown := [one for one in page if sees(call.caller, one)]:
+                yield shown
         while True:
             # Taken before reading, so that what is not visible yet is read the next time.
             horizon = await store.horizon(self._database)
-            place, handle, before, told = since, "", told, {}
+            place, subject, before, told = since, "", told, {}
             while rows := await store.read_changed(
-                self._database, selection, place, handle, _WATCH_PAGE
+                self._database, selection, place, subject, _WATCH_PAGE
             ):
                 page = [_shown(row) for row in rows]
                 told |= _still_read(rows, page, horizon)
-                place, handle = rows[-1].changed, page[-1].handle
-                if new := [one for one in page if before.get(one.handle) != one.etag]:
+                place, subject = rows[-1].changed, rows[-1].subject
+                if new := [
+                    one
+                    for one in page
+                    if before.get(one.referral_id) != one.etag and sees(call.caller, one)
+                ]:
                     yield new
             since = horizon
             yield None
@@ -107,15 +122,17 @@ def _filter(wanted: triage_pb2.QueueFilter) -> QueueFilter:
     return translate.to_dataclass(wanted, QueueFilter)
 
 
-def _position(shown: triage_pb2.Referral) -> Position:
+def _position(row: store.Row, shown: triage_pb2.Referral) -> Position:
     received_at = translate.moment(shown.received_at)
-    return Position(translate.enum_of(shown, "priority"), received_at, shown.handle)
+    return Position(translate.enum_of(shown, "priority"), received_at, row.subject)
 
 
 def _still_read(
     rows: list[store.Row], page: list[triage_pb2.Referral], since: int
 ) -> dict[str, str]:
-    """Handle -> etag of what a reading of the changes since then will find again."""
+    """Id -> etag of what a reading of the changes since then will find again."""
     return {
-        one.handle: one.etag for row, one in zip(rows, page, strict=True) if row.changed >= since
+        one.referral_id: one.etag
+        for row, one in zip(rows, page, strict=True)
+        if row.changed >= since
     }

@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 from harbourlight import unsealing as brief_of
 from harbourlight.options.v1 import options_pb2 as options
 from harbourlight.triage.v1 import unsealing_pb2 as pb
-from services.triage.domain import unsealing, unsealings
+from services.triage.domain import transfer, unsealing, unsealings
 from services.triage.domain.model import Referral
 from services.triage.domain.queue import QueueFilter
-from services.triage.handlers import EMITTER
+from services.triage.handlers import EMITTER, sees_referral
 from services.triage.queue import officer_of
-from services.triage.store import referrals
+from services.triage.store import cases
 from services.triage.store import unsealings as store
 from shared import translate
 from shared.callers import Caller
@@ -37,12 +37,12 @@ class Unsealings:
         self._database = database
         self._tokens = tokens
         self._keys = keys
-        self._commands = Commands(database, referrals.REFERRALS, EMITTER, Receipts(keys))
+        self._commands = Commands(database, cases.REFERRALS, EMITTER, Receipts(keys))
 
     async def request(self, call: Call, request: pb.RequestUnsealingRequest) -> bytes:
         """A desk asks. Raises Refusal (INVALID) where the brief is not its signer's."""
-        brief, officer = request.brief, officer_of(call.caller)
-        unsealing_id = str(uuid4())
+        brief, unsealing_id = request.brief, str(uuid4())
+        referral_id = str(UUID(request.referral_id))
         legal_basis = translate.enum_of(brief, "legal_basis")
         if faults := _faults(request):
             raise invalid(faults)
@@ -52,7 +52,7 @@ class Unsealings:
                 fault = f"is not the referral's case, {state.handle}: sign again"
                 raise invalid([Violation("brief.handle", fault)])
             return unsealing.request(
-                state,
+                transfer.held(state, referral_id),
                 unsealing_id=unsealing_id,
                 number=brief.number,
                 legal_basis=legal_basis,
@@ -68,8 +68,8 @@ class Unsealings:
         return await self._commands.run(
             call,
             request,
-            find=(referrals.BY_REFERRAL_ID, UUID(request.referral_id)),
-            visible=lambda state: officer.sees(state.desk, state.facts.country),
+            find=(cases.BY_REFERRAL_ID, UUID(referral_id)),
+            visible=lambda state: sees_referral(call.caller, state, referral_id),
             decide=decide,
             reply=lambda state, _: pb.RequestUnsealingResponse(
                 unsealing=_shown(state, unsealing_id)
@@ -182,7 +182,7 @@ class Unsealings:
         scope = "\0".join((call.method, call.caller.name, request.handle)).encode()
         before, size = self._place(scope, request, store.LAST)
         rows = await store.of_desks(self._database, selection, before, size + 1)
-        records, token = self._page(scope, rows, size)
+        records, token = self._page(scope, rows, size, lambda row: _sees(call.caller, row))
         return pb.ListMyUnsealingsResponse(records=records, next_page_token=token)
 
     def _place(self, scope: bytes, request: Any, start: store.Place) -> tuple[store.Place, int]:
@@ -193,13 +193,17 @@ class Unsealings:
         return (datetime.fromisoformat(moment), UUID(number)), size
 
     def _page(
-        self, scope: bytes, rows: Sequence[store.Row], size: int
+        self,
+        scope: bytes,
+        rows: Sequence[store.Row],
+        size: int,
+        shown: Callable[[store.Row], bool] = lambda _: True,
     ) -> tuple[list[pb.UnsealingRecord], str]:
         token = ""
         if len(rows) > size:
             moment, number = rows[size - 1].place
             token = self._tokens.encode(scope, [moment.isoformat(), str(number)])
-        return [row.record for row in rows[:size]], token
+        return [row.record for row in rows[:size] if shown(row)], token
 
 
 def _faults(request: pb.RequestUnsealingRequest) -> list[Violation]:
@@ -215,7 +219,8 @@ def _faults(request: pb.RequestUnsealingRequest) -> list[Violation]:
 def _sees(caller: Caller, row: store.Row) -> bool:
     if caller.role == options.ROLE_CUSTODIAN:
         return caller.organisation in row.custodians
-    return officer_of(caller).sees(row.desk, row.country)
+    has_part = caller.pseudonym(row.handle) not in row.recused
+    return has_part and officer_of(caller).sees(row.desk, row.country)
 
 
 def _shown(state: Referral, unsealing_id: str) -> pb.Unsealing:

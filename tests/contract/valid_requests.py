@@ -62,6 +62,12 @@ _MORE: dict[str, dict[str, Any]] = {
     "triage.v1.RecordProgressRequest": {"state": 4},
     "triage.v1.CompleteReferralRequest": {"outcome": 1},
     "triage.v1.DecideProtectionRequest": {"decision": 2},
+    "triage.v1.TransferReferralRequest": {"desk": "POLICE", "reason": 1},
+    "triage.v1.ReleaseFactsRequest": {
+        "facility_id": "CN2021250D1DTN7",
+        "signer": bytes(32),
+        "receipt_nonce": bytes(32),
+    },
     "triage.v1.RequestUnsealingRequest": {"receipt_nonce": bytes(32)},
     "triage.v1.GrantUnsealingRequest": {
         "half": _SEAL,

@@ -20,13 +20,14 @@ from harbourlight.triage.v1 import unsealing_pb2 as pb
 from harbourlight.types.v1 import sealed_pb2 as sealed
 from services.triage import handlers
 from services.triage.domain.model import Referral
-from services.triage.store import referrals
+from services.triage.store import cases
 from services.triage.unsealing import Unsealings
 from shared.callers import Caller
 from shared.commands import Call
 from shared.database import Database
 from shared.erasure import KeyStore
 from shared.errors import Kind, Refusal
+from shared.receipts import Receipts
 from shared.signed_tokens import SignedTokens
 from tests.integration.installation import Installation
 from tests.unit.services.triage.build import accepted
@@ -60,7 +61,7 @@ class Desk:
         self.database = database
         self.keys = keys
         self.unsealings = Unsealings(database, SignedTokens(b"secret"), keys)
-        self.handlers = handlers.Handlers(database)
+        self.handlers = handlers.Handlers(database, Receipts(keys))
 
     async def referral(self, state: Referral | None = None) -> Referral:
         """One that the desk took up, in the database."""
@@ -68,7 +69,7 @@ class Desk:
             state or accepted(), referral_id=str(uuid4()), handle=CaseKey.generate().handle
         )
         await self.database.transaction(
-            lambda connection: referrals.REFERRALS.save(connection, [(found.handle, found, 0)])
+            lambda connection: cases.REFERRALS.save(connection, [(found.handle, found, 0)])
         )
         return found
 
@@ -355,11 +356,9 @@ async def _let_pass(desk: Desk, handle: str) -> None:
         "SELECT revision, body FROM referrals WHERE subject = $1", handle
     )
     assert row is not None
-    state = referrals.REFERRALS.read(row["body"])
+    state = cases.REFERRALS.read(row["body"])
     assert state.unsealings[-1].open
     due = tuple(replace(one, ends_at=datetime.now(UTC)) for one in state.unsealings)
     change = (handle, replace(state, unsealings=due), row["revision"])
-    await desk.database.transaction(
-        lambda connection: referrals.REFERRALS.save(connection, [change])
-    )
+    await desk.database.transaction(lambda connection: cases.REFERRALS.save(connection, [change]))
     await desk.handlers.sweep()

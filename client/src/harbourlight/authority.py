@@ -1,11 +1,13 @@
 """An officer of a desk: takes cases up, says where they stand, agrees to remedy."""
 
+import secrets
 from collections.abc import AsyncGenerator, Iterable
 
 from harbourlight.connection import PATIENCE, TokenCredential, new_request_id
 from harbourlight.endpoints import Endpoints
 from harbourlight.party import Verifier
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
+from harbourlight.triage.v1 import transfer_pb2 as transfer
 from harbourlight.triage.v1 import triage_pb2 as triage
 from harbourlight.types.v1 import types_pb2 as types
 
@@ -154,6 +156,63 @@ class Authority(Verifier):
             conditions_met=conditions_met,
         )
         return await self._connection.call(request, triage.DecideProtectionResponse)
+
+    async def transfer_referral(
+        self,
+        referral_id: str,
+        desk: str,
+        reason: transfer.TransferReason,
+        *,
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> triage.TransferReferralResponse:
+        """Offers the case to another desk, and holds it until that one accepts.
+
+        That desk accepts or rejects it as any referral, under an id of its own.
+        """
+        request = triage.TransferReferralRequest(
+            request_id=request_id or new_request_id(),
+            referral_id=referral_id,
+            etag=etag,
+            desk=desk,
+            reason=reason,
+        )
+        return await self._connection.call(request, triage.TransferReferralResponse)
+
+    async def recuse_officer(
+        self, referral_id: str, officer: str = "", *, request_id: str | None = None
+    ) -> triage.RecuseOfficerResponse:
+        """Takes an officer (the subject of a colleague's token; "" is oneself) off the case."""
+        request = triage.RecuseOfficerRequest(
+            request_id=request_id or new_request_id(), referral_id=referral_id, officer=officer
+        )
+        return await self._connection.call(request, triage.RecuseOfficerResponse)
+
+    async def release_facts(
+        self,
+        referral_id: str,
+        *,
+        facility_id: str = "",
+        people_affected: int = 0,
+        signer: bytes = b"",
+        etag: str = "",
+        request_id: str | None = None,
+    ) -> triage.ReleaseFactsResponse:
+        """Puts a fact of the sealed report on record, for good.
+
+        `signer` is the raw public key that the officer's receipt is bound to; without one there is
+        no receipt.
+        """
+        request = triage.ReleaseFactsRequest(
+            request_id=request_id or new_request_id(),
+            referral_id=referral_id,
+            etag=etag,
+            facility_id=facility_id,
+            people_affected=people_affected,
+            signer=signer,
+            receipt_nonce=secrets.token_bytes(32) if signer else b"",
+        )
+        return await self._connection.call(request, triage.ReleaseFactsResponse)
 
     async def agree_plan(
         self,

@@ -10,7 +10,7 @@ from functools import cache
 
 import pycountry
 
-from harbourlight import codes, handle
+from harbourlight import codes, facility, handle
 from harbourlight.options.v1 import options_pb2 as options
 
 
@@ -82,5 +82,6 @@ CHECKS: Mapping[int, Callable[[str], str | None]] = {
     options.FORMAT_DATE: _date,
     options.FORMAT_PAST_DATE: _past_date,
     options.FORMAT_CURRENCY: _currency,
+    options.FORMAT_FACILITY: facility.problem,
 }
 """Format of the contract -> its check."""

@@ -17,6 +17,11 @@ class RoutingTable:
     version: str
     rows: tuple[dict[str, str], ...]
 
+    @property
+    def desks(self) -> frozenset[str]:
+        """Every desk that leads some case."""
+        return frozenset(row["desk"] for row in self.rows)
+
     def lead_desk(self, country: str, exploitation_type: str, child: bool) -> str:
         """The desk that leads. `child` is True where a child is involved or that is not sure."""
         wanted = {

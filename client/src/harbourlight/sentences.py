@@ -14,6 +14,7 @@ from harbourlight.reporting.v1 import content_pb2 as content
 from harbourlight.reporting.v1 import events_pb2 as reporting_events
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
 from harbourlight.triage.v1 import events_pb2 as triage_events
+from harbourlight.triage.v1 import transfer_pb2 as transfer
 from harbourlight.triage.v1 import triage_pb2 as triage
 from harbourlight.triage.v1 import unsealing_pb2 as unsealing
 from harbourlight.types.v1 import types_pb2 as types
@@ -108,6 +109,13 @@ def _deadline(wording: str) -> Callable[[Any], str]:
     return sentence
 
 
+def _released(event: triage_events.FactsReleased) -> str:
+    people = headcount(event.people_affected)
+    facts = [f"the facility {event.facility_id}" if event.facility_id else "", people]
+    said = " and ".join(fact for fact in facts if fact) or "a fact of your report"
+    return f"The desk put on record: {said}. It stays there, and does not name you."
+
+
 def _custodian(event: Any) -> str:
     return f"The custodian {event.custodian}" if event.custodian else "A custodian"
 
@@ -187,6 +195,22 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
         f"Work on your case was cancelled{_because(triage.ReferralReason, e.reason)}."
     ),
     triage_events.ProtectionDecided: _protection,
+    triage_events.TransferRequested: lambda e: (
+        f"{_desk(e.from_desk).capitalize()} offered your case to {_desk(e.desk)}"
+        f"{_because(transfer.TransferReason, e.reason)}. Until that desk accepts, it stays."
+    ),
+    triage_events.TransferRejected: lambda e: (
+        f"{_desk(e.desk).capitalize()} did not take your case over"
+        f"{_because(triage.ReferralReason, e.reason)}. Your case stays where it is."
+    ),
+    triage_events.TransferCancelled: lambda e: (
+        f"The offer of your case to {_desk(e.desk)} is void."
+    ),
+    triage_events.ReferralTransferred: lambda e: (
+        f"{_desk(e.desk).capitalize()} took your case over from {_desk(e.from_desk)}. "
+        "Deadlines run on."
+    ),
+    triage_events.FactsReleased: _released,
     triage_events.UnsealingRequested: _unsealing_requested,
     triage_events.UnsealingGranted: lambda e: (
         f"{_custodian(e)} released its half of the key: the officer who asked can now read who "

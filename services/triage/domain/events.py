@@ -140,6 +140,74 @@ class UnsealingExpired:
 
 
 @dataclass(frozen=True)
+class TransferRequested:
+    """The desk offered the case to another one."""
+
+    handle: str
+    referral_id: str
+    based_on: str
+    desk: str
+    from_desk: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TransferRejected:
+    """The other desk did not take it, so the case stays."""
+
+    handle: str
+    referral_id: str
+    desk: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TransferCancelled:
+    """The offer is void."""
+
+    handle: str
+    referral_id: str
+    desk: str
+
+
+@dataclass(frozen=True)
+class ReferralTransferred:
+    """The other desk took the case over."""
+
+    handle: str
+    referral_id: str
+    based_on: str
+    desk: str
+    from_desk: str
+
+
+@dataclass(frozen=True)
+class OfficerRecused:
+    """An officer has no part in the case any more."""
+
+    handle: str
+    referral_id: str
+    officer: str
+
+
+@dataclass(frozen=True)
+class Headcount:
+    """A number of people."""
+
+    exact: int
+
+
+@dataclass(frozen=True)
+class FactsReleased:
+    """The desk put a fact of the sealed report on record."""
+
+    handle: str
+    referral_id: str
+    facility_id: str
+    people_affected: Headcount | None
+
+
+@dataclass(frozen=True)
 class DeadlineEvent:
     """Something about one deadline."""
 

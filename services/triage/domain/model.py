@@ -78,6 +78,32 @@ class Unsealing:
         return self.state in (UnsealingState.REQUESTED, UnsealingState.GRANTED)
 
 
+class TransferState(StrEnum):
+    """Where the offer of a case to another desk stands."""
+
+    REQUESTED = "REQUESTED"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The offer of a case to another desk: a referral of its own, based on the sender's."""
+
+    referral_id: str
+    """The referral at the receiving desk."""
+    desk: str
+    based_on: str
+    """The sender's referral."""
+    from_desk: str
+    reason: str
+    state: TransferState
+    requested_at: datetime
+    settled_at: datetime | None = None
+    rejection: str = ""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the platform reads of a report."""
@@ -124,3 +150,18 @@ class Referral:
     remedy_closed: bool = False
     amendments: int = 0
     unsealings: tuple[Unsealing, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    """To whom the case was offered, in their order."""
+    based_on: str = ""
+    """The referral that this one follows, at the desk that the case came from."""
+    facility_id: str = ""
+    people_affected: int = 0
+    """Both as far as the desk released them."""
+    recused: tuple[str, ...] = ()
+    """Officers who have no part in the case, each as a hash that tells no name."""
+
+    @property
+    def offer(self) -> Transfer | None:
+        """The transfer that waits for its desk."""
+        waiting = (one for one in self.transfers if one.state == TransferState.REQUESTED)
+        return next(waiting, None)

@@ -23,7 +23,8 @@ class Position:
 
     priority: str
     received_at: datetime
-    handle: str
+    subject: str
+    """Of its row."""
 
 
 @dataclass(frozen=True)

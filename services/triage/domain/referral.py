@@ -15,8 +15,9 @@ from services.triage.domain.events import (
     ReferralProgressed,
     ReferralRejected,
     ReferralRequested,
+    TransferCancelled,
 )
-from services.triage.domain.model import Facts, Referral, ReferralState
+from services.triage.domain.model import Facts, Referral, ReferralState, TransferState
 from shared.decisions import Decision
 from shared.errors import Refusal, Violation, invalid, not_found, wrong_state
 
@@ -25,13 +26,20 @@ ACTIVE = (_S.ACCEPTED, _S.IN_PROGRESS, _S.ON_HOLD)
 """States in which the desk works on the case."""
 ENDED = (_S.REJECTED, _S.COMPLETED, _S.FAILED, _S.CANCELLED, _S.ENTERED_IN_ERROR)
 
-_ALWAYS = ("fail it", "request information", "decide on protection", "request unsealing")
+_ALWAYS = (
+    "fail it",
+    "transfer it",
+    "request information",
+    "decide on protection",
+    "release a fact",
+    "request unsealing",
+)
 ALLOWED: dict[ReferralState, tuple[str, ...]] = {
-    _S.REQUESTED: ("accept it", "reject it"),
+    _S.REQUESTED: ("accept it", "reject it", "transfer it"),
     _S.ACCEPTED: ("start work", "put it on hold", *_ALWAYS),
     _S.IN_PROGRESS: ("record a step", "put it on hold", "complete it", *_ALWAYS),
     _S.ON_HOLD: ("resume work", *_ALWAYS),
-    _S.COMPLETED: ("decide on protection",),
+    _S.COMPLETED: ("decide on protection", "release a fact"),
 }
 """What an officer can do from each state; nothing from one that is not named."""
 
@@ -67,15 +75,25 @@ def _decide(
     return Decision(replace(referral, deadlines=moved, **changes), (event, *events))
 
 
+def void_offer(referral: Referral, now: datetime) -> tuple[Referral, tuple[Any, ...]]:
+    """Without the offer to another desk that waits, and what that is told as."""
+    offer = referral.offer
+    if offer is None:
+        return referral, ()
+    void = replace(offer, state=TransferState.CANCELLED, settled_at=now)
+    transfers = tuple(void if one is offer else one for one in referral.transfers)
+    event = TransferCancelled(referral.handle, offer.referral_id, offer.desk)
+    return replace(referral, transfers=transfers), (event,)
+
+
 def _end(
     referral: Referral, event: Any, clocks: deadlines.Moved, now: datetime, **changes: Any
 ) -> Decision[Referral]:
-    """As `_decide`, where the desk's work ends, and with it the ground of every unsealing."""
-    ended, more = unsealings.end(
-        referral.unsealings, referral.handle, unsealings.Cause.CASE_ENDED, now
-    )
-    decision = _decide(referral, event, clocks, unsealings=ended, **changes)
-    return Decision(decision.state, (*decision.events, *more))
+    """As `_decide`, where the desk's work ends, and with it what was asked or offered."""
+    kept, void = void_offer(referral, now)
+    ended, more = unsealings.end(kept.unsealings, kept.handle, unsealings.Cause.CASE_ENDED, now)
+    decision = _decide(kept, event, clocks, unsealings=ended, **changes)
+    return Decision(decision.state, (*decision.events, *more, *void))
 
 
 def request(
@@ -121,7 +139,7 @@ def reject(referral: Referral | None, *, reason: str, now: datetime) -> Decision
     event = ReferralRejected(known.handle, known.referral_id, reason)
     met, events = deadlines.meet(known.deadlines, known.handle, Code.ACKNOWLEDGE, now)
     ended, more = deadlines.end(met, known.handle, now)
-    return _decide(known, event, (ended, events + more), state=_S.REJECTED, reason=reason)
+    return _end(known, event, (ended, events + more), now, state=_S.REJECTED, reason=reason)
 
 
 def request_information(

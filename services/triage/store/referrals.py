@@ -1,4 +1,4 @@
-"""Referrals: one row per case, and the queue over them."""
+"""The queue over the referrals, and what changes of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,60 +9,25 @@ from uuid import UUID
 
 import asyncpg
 
-from harbourlight.triage.v1 import triage_pb2
-from services.triage.domain import referral
-from services.triage.domain.model import Priority, Referral, ReferralState
+from services.triage.domain.model import Priority, ReferralState
 from services.triage.domain.queue import Order, Position, Selection, Values
-from services.triage.store import unsealings
-from shared.database import Connection, Database
-from shared.records import Column, Records
-
-BY_REFERRAL_ID = "referral_id = $1"
-
-
-class Referrals(Records[Referral]):
-    """Rows of referrals, and of what is listed of them elsewhere."""
-
-    async def save(
-        self, connection: Connection, changes: Sequence[tuple[str, Referral, int]]
-    ) -> None:
-        """As Records does; the unsealings of a referral follow it."""
-        await super().save(connection, changes)
-        await unsealings.follow(connection, [state for _, state, _ in changes])
-
-
-REFERRALS = Referrals(
-    "referrals",
-    Referral,
-    triage_pb2.Referral,
-    {
-        "referral_id": Column("uuid", lambda it: it.referral_id),
-        "state": Column("text", lambda it: str(it.state)),
-        "desk": Column("text", lambda it: it.desk),
-        "country": Column("text", lambda it: it.facts.country),
-        "sector": Column("text", lambda it: it.facts.sector),
-        "exploitation_type": Column("text", lambda it: it.facts.exploitation_type),
-        "priority": Column("text", lambda it: str(it.priority)),
-        "came_forward_at": Column("timestamptz", lambda it: it.came_forward_at),
-        "received_at": Column("timestamptz", lambda it: it.received_at),
-        "clock_at": Column("timestamptz", referral.next_moment),
-    },
-)
+from shared.database import Database
 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _HEADS = 4
 """How many times a page's rows are read to find its edge, so that empty lanes do not matter."""
 
-_COLUMNS = "revision, changed_xid::text::bigint AS changed, body"
+_COLUMNS = "subject, revision, changed_xid::text::bigint AS changed, body"
+_CASE = "split_part(subject, '/', 1)"
 _MATCHES = (
     "($1::text[] IS NULL OR state = ANY($1)) AND ($2::text[] IS NULL OR desk = ANY($2))"
     " AND ($3::text[] IS NULL OR country = ANY($3)) AND ($4::text[] IS NULL OR sector = ANY($4))"
     " AND ($5::text[] IS NULL OR exploitation_type = ANY($5))"
     " AND ($6::text[] IS NULL OR priority = ANY($6))"
-    " AND ($7::text IS NULL OR subject = $7)"
+    f" AND ($7::text IS NULL OR {_CASE} = $7)"
 )
-_ONE = f"SELECT {_COLUMNS} FROM referrals WHERE subject = $7::text AND {_MATCHES}"
+_ONE = f"SELECT {_COLUMNS} FROM referrals WHERE {_CASE} = $7::text AND {_MATCHES} ORDER BY subject"
 _CHANGED = (
     f"SELECT {_COLUMNS} FROM referrals WHERE {_MATCHES}"
     " AND (changed_xid, subject) > ($8::text::xid8, $9::text)"
@@ -84,6 +49,7 @@ SELECT desk FROM found WHERE desk IS NOT NULL
 class Row:
     """A referral as it is read for people."""
 
+    subject: str
     revision: int
     changed: int
     """Transaction that wrote it."""
@@ -91,7 +57,7 @@ class Row:
 
 
 def _rows(rows: Sequence[asyncpg.Record]) -> list[Row]:
-    return [Row(row["revision"], row["changed"], row["body"]) for row in rows]
+    return [Row(row["subject"], row["revision"], row["changed"], row["body"]) for row in rows]
 
 
 def _arguments(selection: Selection) -> tuple[Values | str, ...]:
@@ -109,7 +75,7 @@ def _arguments(selection: Selection) -> tuple[Values | str, ...]:
 async def read_referral(database: Database, referral_id: str) -> Row | None:
     """The referral as it is now, or None."""
     rows = await database.fetch(
-        f"SELECT {_COLUMNS} FROM referrals WHERE {BY_REFERRAL_ID}", UUID(referral_id)
+        f"SELECT {_COLUMNS} FROM referrals WHERE referral_id = $1", UUID(referral_id)
     )
     return _rows(rows)[0] if rows else None
 
@@ -165,7 +131,7 @@ async def _read_lanes(
         selection.sectors,
         selection.exploitation_types,
         after.received_at if after else (_LATEST if newest_first else _EARLIEST),
-        after.handle if after else "",
+        after.subject if after else "",
         most,
         _HEADS * most // number + 1,
     )
@@ -231,7 +197,7 @@ async def horizon(database: Database) -> int:
 async def read_changed(
     database: Database, selection: Selection, since: int, after: str, most: int
 ) -> list[Row]:
-    """What matches and was written later than (transaction, handle), in that order."""
+    """What matches and was written later than (transaction, subject), in that order."""
     rows = await database.fetch(_CHANGED, *_arguments(selection), str(since), after, most)
     return _rows(rows)
 

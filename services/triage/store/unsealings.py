@@ -25,16 +25,24 @@ LAST = (datetime(9999, 12, 31, tzinfo=UTC), UUID(int=2**128 - 1))
 
 _FOLLOW = """
 INSERT INTO unsealings AS old
-    (unsealing_id, subject, desk, country, custodian, alternate, state, requested_at, body)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                     $7::text[], $8::timestamptz[], $9::bytea[])
+    (unsealing_id, subject, desk, country, custodian, alternate, state, requested_at, body, recused)
+SELECT id, subject, desk, country, custodian, alternate, state, time, body,
+       string_to_array(recused, ',')
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::timestamptz[], $9::bytea[], $10::text[])
+    AS n (id, subject, desk, country, custodian, alternate, state, time, body, recused)
 ON CONFLICT (unsealing_id) DO UPDATE SET
     country = excluded.country, state = excluded.state, body = excluded.body,
+    recused = excluded.recused,
     -- What was released is there for as long as it may be fetched.
     half = CASE excluded.state WHEN 'GRANTED' THEN old.half END
-WHERE (old.country, old.state) IS DISTINCT FROM (excluded.country, excluded.state)
+WHERE (old.country, old.state, old.recused)
+    IS DISTINCT FROM (excluded.country, excluded.state, excluded.recused)
 """
-_COLUMNS = "unsealing_id, desk, country, custodian, alternate, requested_at, body, brief"
+_COLUMNS = (
+    "unsealing_id, unsealings.subject, desk, country, custodian, alternate, requested_at, body,"
+    " brief, recused"
+)
 _WAITING = f"""
 SELECT {_COLUMNS} FROM unsealings
 WHERE state = 'REQUESTED' AND $1 IN (custodian, alternate)
@@ -48,8 +56,8 @@ WHERE ($1::text[] IS NULL OR desk = ANY($1)) AND ($2::text[] IS NULL OR country 
 ORDER BY requested_at DESC, unsealing_id DESC LIMIT $6
 """
 _WHOLE = f"""
-SELECT {_COLUMNS}, u.subject, sealed, half, remark, event_id, type, time, opening
-FROM unsealings u LEFT JOIN receipt ON receipt.event_id = u.receipt WHERE unsealing_id = $1
+SELECT {_COLUMNS}, sealed, half, remark, event_id, type, time, opening
+FROM unsealings LEFT JOIN receipt ON receipt.event_id = unsealings.receipt WHERE unsealing_id = $1
 """
 
 Place = tuple[datetime, UUID]
@@ -64,6 +72,8 @@ class Row:
     desk: str
     country: str
     custodians: tuple[str, str]
+    handle: str
+    recused: tuple[str, ...]
     record: pb.UnsealingRecord
 
 
@@ -74,7 +84,15 @@ def _row(row: asyncpg.Record) -> Row:
     )
     place = (row["requested_at"], row["unsealing_id"])
     custodians = (row["custodian"], row["alternate"])
-    return Row(place, row["desk"], row["country"], custodians, record)
+    return Row(
+        place,
+        row["desk"],
+        row["country"],
+        custodians,
+        row["subject"],
+        tuple(row["recused"]),
+        record,
+    )
 
 
 async def follow(connection: Connection, referrals: Sequence[Referral]) -> None:
@@ -90,6 +108,7 @@ async def follow(connection: Connection, referrals: Sequence[Referral]) -> None:
             str(one.state),
             one.requested_at,
             translate.to_message(one, pb.Unsealing).SerializeToString(),
+            ",".join(referral.recused),
         )
         for referral in sorted(referrals, key=lambda one: one.handle)
         for one in referral.unsealings

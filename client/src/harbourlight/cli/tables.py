@@ -13,7 +13,9 @@ from harbourlight.notification.v1 import notification_pb2 as notification
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
 from harbourlight.sentences import day, listed, sentence
+from harbourlight.triage.v1 import transfer_pb2 as transfer
 from harbourlight.triage.v1 import triage_pb2 as triage
+from harbourlight.triage.v1 import unsealing_pb2 as unsealing
 from harbourlight.types.v1 import types_pb2 as types
 
 
@@ -140,10 +142,34 @@ def referral(found: triage.Referral) -> RenderableType:
             ("Conditions", "\n".join(conditions)),
             ("Deadlines", "\n".join(deadlines)),
             ("Remedy", "closed" if found.remedy_closed else "open"),
+            ("Facility", found.facility_id),
+            ("People affected", str(found.people_affected or "")),
+            ("Follows", found.based_on),
+            ("Offered to", "\n".join(map(_transfer, found.transfers))),
+            ("Unsealing", "\n".join(map(unsealing_line, found.unsealings))),
             ("Amendments", str(found.amendments or "")),
             ("Etag", found.etag),
         ]
     )
+
+
+def _transfer(one: triage.Transfer) -> str:
+    reason = name(transfer.TransferReason.DESCRIPTOR, one.reason)
+    state = name(transfer.TransferState.DESCRIPTOR, one.state)
+    return f"{one.desk} {state} ({reason}) as {one.referral_id}"
+
+
+def unsealing_line(one: unsealing.Unsealing) -> str:
+    """Where a request for an identity stands, on one line."""
+    refusal = name(unsealing.UnsealingRefusal.DESCRIPTOR, one.refusal)
+    parts = (
+        one.unsealing_id,
+        name(unsealing.UnsealingState.DESCRIPTOR, one.state),
+        name(unsealing.LegalBasis.DESCRIPTOR, one.legal_basis),
+        refusal,
+        f"until {moment(one.ends_at)}" if not refusal else "",
+    )
+    return "  ".join(part for part in parts if part)
 
 
 def _next_deadline(found: triage.Referral) -> str:

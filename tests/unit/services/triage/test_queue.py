@@ -4,7 +4,7 @@ from harbourlight.triage.v1 import triage_pb2
 from services.triage.domain.queue import Officer, Order, QueueFilter
 from services.triage.handlers import view
 from services.triage.queue import officer_of
-from services.triage.store.referrals import REFERRALS
+from services.triage.store.cases import REFERRALS
 from shared import translate
 from shared.callers import Caller
 
