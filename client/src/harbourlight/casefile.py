@@ -127,15 +127,15 @@ def taken(path: Path) -> BadFile:
     )
 
 
-def write_private(path: Path, text: str, *, replace: bool = False) -> None:
+def write_private(path: Path, content: str | bytes, *, replace: bool = False) -> None:
     """Writes a file of mode 600, all of it or nothing, and on disk when this returns.
 
     Raises FileExistsError where it exists and `replace` is not set, OSError where it fails.
     """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         if replace:

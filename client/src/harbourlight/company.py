@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -115,20 +116,27 @@ class Company(Party):
         request.receipt_nonce = self._key.receipt_nonce(request.request_id)
         answer: Any = await self._connection.call(request, response)
         if answer.HasField("receipt"):
-            opening = lodging.opening_of(request, self._key)
-            self._keep(answer.receipt, opening, request.DESCRIPTOR.name)
+            sent = request.SerializeToString()
+            opening = lodging.opening_of(request.receipt_nonce, self._key, sent)
+            self._keep(answer.receipt, opening, request.DESCRIPTOR.name, sent)
         return cast(R, answer)
 
-    def _keep(self, given: sealed_pb2.Receipt, opening: Opening, request: str = "") -> Lodged:
+    def _keep(
+        self,
+        given: sealed_pb2.Receipt,
+        opening: Opening,
+        name: str = "",
+        request: bytes | None = None,
+    ) -> Lodged:
         try:
-            lodged = self._checker.check(given, opening, datetime.now(UTC), request)
+            lodged = self._checker.check(given, opening, datetime.now(UTC), name)
         except Untrusted as error:
             raise Untrusted(
                 f"it was taken in, but {error}. Do not rely on it: ask who runs the installation, "
                 "and show them this"
             ) from None
         if self._receipts:
-            self._receipts.keep(lodged)
+            self._receipts.keep(replace(lodged, request=request))
         return lodged
 
     async def list_receipts(

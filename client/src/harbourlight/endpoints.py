@@ -4,25 +4,30 @@
      "services": {"reporting": "127.0.0.1:9001", "triage": …, "notification": …, "remedy": …},
      "tokens": {"AUTHORITY": "tokens/authority.jwt", "NGO": …},
      "promises": {"reporting": "harbourlight.local/reporting+0a1b2c3d+…"},
+     "ledger": {"ledger.vkey": "ledger.vkey", "witness.vkey": "witness.vkey"},
      "ca": "ca.pem"}
 
-`origin` names the installation in signatures. `tokens` (role -> file), `promises` (service ->
-verifier key of what it promises with a receipt) and `ca` are optional; paths are relative to the
-file. Without a `ca` only addresses of this machine are used.
+`origin` names the installation in signatures. What else there is, is optional: `tokens` (role ->
+file), `promises` (service -> verifier key of what it promises with a receipt), `ledger` (verifier
+keys of the log of receipts and its witness) and `ca`. Paths are relative to the file. Without a
+`ca` only addresses of this machine are used.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
 from harbourlight.errors import BadFile
 from harbourlight.proofs.notes import BadNote, VerifierKey
+from harbourlight.proofs.policy import LogPolicy
 
 VARIABLE = "HARBOURLIGHT_ENDPOINTS"
 DEFAULT = Path(".harbourlight") / "endpoints.json"
+LOG_KEY, WITNESS_KEY = "ledger.vkey", "witness.vkey"
+"""Names of files with verifier keys, as the endpoints list them under `ledger`."""
 
 
 def is_local(address: str) -> bool:
@@ -49,6 +54,8 @@ class Endpoints:
     """Certificate that TLS is checked against; None for plain connections on this machine."""
     promises: Mapping[str, str] = field(default_factory=dict)
     """Service -> verifier key that its promises are checked against."""
+    ledger: Mapping[str, Path] = field(default_factory=dict)
+    """Files with verifier keys: `ledger.vkey` of the log of receipts, `witness.vkey`."""
 
     @classmethod
     def load(cls, path: Path) -> "Endpoints":
@@ -63,6 +70,9 @@ class Endpoints:
                     role: path.parent / file for role, file in (data.get("tokens") or {}).items()
                 },
                 promises=dict(data.get("promises") or {}),
+                ledger={
+                    name: path.parent / file for name, file in (data.get("ledger") or {}).items()
+                },
                 ca=path.parent / ca if ca else None,
             )
         except OSError as error:
@@ -110,6 +120,16 @@ class Endpoints:
         except BadNote as error:
             raise BadFile(f"the endpoints' key for promises of {service}: {error}") from None
 
+    def receipt_policy(self) -> LogPolicy:
+        """Whom a holder of receipts believes. Raises BadFile where the endpoints do not say it."""
+        if LOG_KEY not in self.ledger:
+            raise BadFile(
+                f"the endpoints name no {LOG_KEY}, the key that the ledger's receipts are checked "
+                "by: name it with --vkey"
+            )
+        witnesses = [WITNESS_KEY] if WITNESS_KEY in self.ledger else []
+        return read_policy(self.ledger[LOG_KEY], [self.ledger[name] for name in witnesses])
+
     def certificate(self) -> bytes | None:
         """PEM bytes of `ca`. Raises BadFile where it cannot be read."""
         try:
@@ -123,6 +143,18 @@ class Endpoints:
             known = ", ".join(self.tokens) or "none"
             raise BadFile(f"the endpoints name no token for {role} (there: {known})")
         return read_token(self.tokens[role])
+
+
+def read_policy(log: Path, witnesses: Sequence[Path] = (), quorum: int = 1) -> LogPolicy:
+    """The policy of a log from files with verifier keys. Raises BadFile."""
+    try:
+        keys = [path.read_text(encoding="ascii") for path in (log, *witnesses)]
+        return LogPolicy.of(keys[0], keys[1:], quorum)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(f"cannot read a verifier key: {error}") from error
+    except BadNote as error:
+        names = ", ".join(str(path) for path in (log, *witnesses))
+        raise BadFile(f"{names}: {error}") from None
 
 
 def read_token(path: Path) -> str:

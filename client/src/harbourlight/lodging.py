@@ -6,11 +6,10 @@ and its promise must be signed for this very commitment.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-from google.protobuf.message import Message
 
 from harbourlight.errors import Untrusted
 from harbourlight.proofs.challenges import Opening
@@ -22,6 +21,7 @@ from harbourlight.types.v1 import sealed_pb2
 
 INCLUDED_WITHIN = timedelta(seconds=61)
 """From what is promised to when: a minute, and the rest of a second."""
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EVENTS = "harbourlight.reporting.v1."
 EVENTS = {
     "PlaceMarkerRequest": "MarkerPlaced",
@@ -41,6 +41,8 @@ class Lodged:
     promise: str
     """The signed note; empty where the service gave none."""
     opening: Opening = field(repr=False)
+    request: bytes | None = field(default=None, repr=False, compare=False)
+    """The exact bytes that were lodged; None where the receipt was brought back from the words."""
 
     @property
     def include_by(self) -> datetime | None:
@@ -50,11 +52,9 @@ class Lodged:
         return Promise.parse(self.promise.partition("\n\n")[0] + "\n").include_by
 
 
-def opening_of(request: Message, key: CaseKey) -> Opening:
-    """What the salt of a request's receipt is made of."""
-    nonce: bytes = getattr(request, "receipt_nonce")  # noqa: B009 (no message type has it always)
-    request_hash = hashlib.sha256(request.SerializeToString()).digest()
-    return Opening(nonce, key.public_bytes, request_hash)
+def opening_of(nonce: bytes, key: CaseKey, request: bytes) -> Opening:
+    """What the salt of the receipt of these exact request bytes is made of."""
+    return Opening(nonce, key.public_bytes, hashlib.sha256(request).digest())
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,9 @@ class Checker:
     def _check_text(self, text: ReceiptText, opening: Opening, now: datetime) -> None:
         if text.handle != self.handle:
             raise BadReceipt(f"it is of the case {text.handle}")
+        # Files are named after it.
+        if not _UUID.fullmatch(text.event_id):
+            raise BadReceipt(f"its event id is {text.event_id!r} and not a UUID")
         if text.salt != opening.salt:
             raise BadReceipt("it is not of what was sent: its salt is another")
         if text.time > now + timedelta(seconds=WINDOW_SECONDS):

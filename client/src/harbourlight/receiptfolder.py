@@ -3,11 +3,11 @@
 `case.json` has `case.json.receipts/`, and in it, for each receipt, by the id of its event:
 
     <id>.receipt       the text, the promise, and what opens the salt (JSON)
+    <id>.request       the exact bytes that were lodged, whose hash the salt is made of
     <id>.tlog-proof    the proof, once the ledger has it; its extra line is the text
     <id>.broken        where a promise was not kept: the promise, and what the ledger showed then
 
-Who has a receipt's file can say whose it is, so none of it is for others, but the proof may be
-shown to whom its holder chooses.
+All of it is for its owner alone. The proof is for whom its owner shows it to; it names the case.
 """
 
 import json
@@ -27,7 +27,7 @@ from harbourlight.proofs.receipts import BadReceipt, ReceiptText
 
 FORMAT = "harbourlight.receipt"
 VERSION = 1
-_KEPT, _BROKEN = ".receipt", ".broken"
+_KEPT, _REQUEST, _BROKEN = ".receipt", ".request", ".broken"
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,16 @@ class ReceiptFolder:
             "public_key": notes.encode(opening.public_key),
             "request_hash": notes.encode(opening.request_hash),
         }
-        path = self.path / f"{lodged.text.event_id}{_KEPT}"
+        if lodged.request is not None:
+            self._write(self._place(lodged, _REQUEST), lodged.request)
+        path = self._place(lodged, _KEPT)
         self._write(path, json.dumps(content, indent=1) + "\n")
         return path
+
+    def request_path(self, lodged: Lodged) -> Path | None:
+        """Where the bytes that were lodged are; None where they are not known."""
+        path = self._place(lodged, _REQUEST)
+        return path if path.exists() else None
 
     def all(self) -> list[Lodged]:
         """Every receipt, oldest first. Raises BadFile where one cannot be read."""
@@ -64,7 +71,7 @@ class ReceiptFolder:
 
     def proof_path(self, lodged: Lodged) -> Path:
         """Where its proof is, once there is one."""
-        return self.path / f"{lodged.text.event_id}{SUFFIX}"
+        return self._place(lodged, SUFFIX)
 
     def proof(self, lodged: Lodged) -> str | None:
         """Its proof, or None. Raises BadFile where it cannot be read."""
@@ -87,7 +94,7 @@ class ReceiptFolder:
 
         `checkpoint` is a signed one of a time after the promise's, whose log has no such entry.
         """
-        path = self.path / f"{lodged.text.event_id}{_BROKEN}"
+        path = self._place(lodged, _BROKEN)
         if not path.exists():
             content = {
                 "format": "harbourlight.broken-promise",
@@ -99,14 +106,22 @@ class ReceiptFolder:
             self._write(path, json.dumps(content, indent=1) + "\n")
         return path
 
+    def broken_path(self, lodged: Lodged) -> Path | None:
+        """Where the evidence of its broken promise is; None where it was kept so far."""
+        path = self._place(lodged, _BROKEN)
+        return path if path.exists() else None
+
+    def _place(self, lodged: Lodged, suffix: str) -> Path:
+        return self.path / f"{lodged.text.event_id}{suffix}"
+
     def _files(self, suffix: str) -> Iterator[Path]:
         if self.path.is_dir():
             yield from (path for path in self.path.iterdir() if path.name.endswith(suffix))
 
-    def _write(self, path: Path, text: str) -> None:
+    def _write(self, path: Path, content: str | bytes) -> None:
         try:
             self.path.mkdir(mode=0o700, exist_ok=True)
-            write_private(path, text, replace=True)
+            write_private(path, content, replace=True)
         except OSError as error:
             raise BadFile(f"cannot write {path}: {error.strerror}") from error
 

@@ -10,15 +10,18 @@ import asyncio
 import functools
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
 
 from harbourlight import auditor, authority, company, ngo
+from harbourlight.collecting import Held, collect
 from harbourlight.connection import PATIENCE
 from harbourlight.effort import OnWork, no_word
 from harbourlight.endpoints import Endpoints
+from harbourlight.lodging import Lodged
 from harbourlight.party import Party
+from harbourlight.proofs.policy import LogPolicy
 from harbourlight.receiptfolder import ReceiptFolder
 from harbourlight.signing import CaseKey
 
@@ -209,3 +212,9 @@ class Ledger(_Blocking):
     list_entries = _Method(auditor.Ledger.list_entries)
     add_cosignature = _Method(auditor.Ledger.add_cosignature)
     publish_entry = _Method(auditor.Ledger.publish_entry)
+
+    def collect(
+        self, folder: ReceiptFolder, receipts: Sequence[Lodged], policy: LogPolicy
+    ) -> list[Held]:
+        """See harbourlight.collecting.collect."""
+        return _run(collect(folder, receipts, cast(auditor.Ledger, self._party), policy))

@@ -87,7 +87,7 @@ class Server(grpc.GenericRpcHandler):  # type: ignore[type-arg]
         self._server = grpc.server(ThreadPoolExecutor(8), handlers=[self])
         port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
-        names = ("reporting", "triage", "notification", "remedy")
+        names = ("reporting", "triage", "notification", "remedy", "ledger")
         self.endpoints = Endpoints(ORIGIN, dict.fromkeys(names, f"127.0.0.1:{port}"))
 
     def answer(self, method: str, *entries: Any) -> None:

@@ -73,6 +73,9 @@ async def test_a_receipt_is_on_disk_before_success_is_told(
     assert kept.opening.request_hash == hashlib.sha256(server.calls[0].request).digest()
     assert kept.include_by is not None
     assert timedelta(seconds=60) <= kept.include_by - kept.text.time < timedelta(seconds=61)
+    request = folder.request_path(kept)
+    assert request is not None
+    assert request.read_bytes() == server.calls[0].request
     assert folder.path.name == "case.json.receipts"
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     assert {stat.S_IMODE(one.stat().st_mode) for one in folder.path.iterdir()} == {0o600}
@@ -87,6 +90,7 @@ WRONG: dict[str, tuple[Callable[[ReceiptText], dict[str, str]], str]] = {
         "of harbourlight.reporting.v1.ReportAmended",
     ),
     "time": (lambda text: receipt(replace(text, time=text.time + TOMORROW)), "still to come"),
+    "event id": (lambda text: receipt(replace(text, event_id="../x")), "not a UUID"),
     "no text": (lambda text: {**receipt(text), "text": ""}, "six lines"),
     "no promise": (lambda text: {**receipt(text), "promise": ""}, "signed note"),
     "signer": (

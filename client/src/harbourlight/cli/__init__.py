@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harbourlight.cli import case, feed, handover, remedy
+from harbourlight.cli import case, feed, handover, receipt, remedy
 
 app = typer.Typer(
     name="harbourlight",
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.add_typer(case.marker_app, name="marker")
 app.add_typer(case.report_app, name="report")
 app.add_typer(case.case_app, name="case")
+app.add_typer(receipt.app, name="receipt")
 app.add_typer(handover.app, name="triage")
 app.add_typer(remedy.app, name="remedy")
 app.add_typer(feed.app, name="feed")

@@ -20,10 +20,14 @@ def show(message: M, table: Callable[[M], RenderableType], *, as_json: bool) -> 
     if as_json:
         typer.echo(_json(message, indent=1))
         return
-    # No line is broken here, so that what is copied from it is whole.
+    print_table(table(message))
+
+
+def print_table(table: RenderableType) -> None:
+    """A table for people. No line is broken, so that what is copied from it is whole."""
     console = Console(markup=False, highlight=False, emoji=False, width=10_000)
     with console.capture() as text:
-        console.print(table(message))
+        console.print(table)
     for row in text.get().splitlines():
         typer.echo(row.rstrip())
 

@@ -24,7 +24,7 @@ def moment(stamp: Timestamp) -> str:
     return stamp.ToDatetime().strftime("%Y-%m-%d %H:%M UTC") if stamp.seconds else ""
 
 
-def _details(rows: Iterable[tuple[str, str]]) -> Table:
+def details(rows: Iterable[tuple[str, str]]) -> Table:
     """Label and value, without those that are empty."""
     table = Table.grid(padding=(0, 2))
     for label, value in rows:
@@ -33,7 +33,8 @@ def _details(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def _columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Rows under headings."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")
@@ -65,7 +66,7 @@ def _facts(facts: types.ReportFacts) -> list[tuple[str, str]]:
 
 def case(found: reporting.Case) -> RenderableType:
     """A case as its company sees it."""
-    return _details(
+    return details(
         [
             ("Case", found.handle),
             ("State", name(reporting.CaseState.DESCRIPTOR, found.state)),
@@ -122,7 +123,7 @@ def referral(found: triage.Referral) -> RenderableType:
         + (" (met)" if one.met else "")
         for one in found.conditions
     ]
-    return _details(
+    return details(
         [
             ("Referral", found.referral_id),
             ("Case", found.handle),
@@ -180,7 +181,7 @@ def _next_deadline(found: triage.Referral) -> str:
 
 def queue(page: triage.ListQueueResponse) -> RenderableType:
     """A page of the queue."""
-    table = _columns(
+    table = columns(
         ["PRIORITY", "STATE", "REFERRAL", "CASE", "COUNTRY", "SECTOR", "EXPLOITATION", "DUE"],
         (
             [
@@ -246,7 +247,7 @@ def _item_row(item: remedy.RemedyItem) -> list[str]:
 
 def item(found: remedy.RemedyItem) -> RenderableType:
     """One remedy item."""
-    return _columns(_ITEM_HEADINGS, [_item_row(found)])
+    return columns(_ITEM_HEADINGS, [_item_row(found)])
 
 
 def plan(found: remedy.Remedy) -> RenderableType:
@@ -256,7 +257,7 @@ def plan(found: remedy.Remedy) -> RenderableType:
         f"delivered {one.delivered}, verified {one.verified}"
         for one in found.totals
     ]
-    head = _details(
+    head = details(
         [
             ("Case", found.handle),
             ("Remedy", name(remedy.RemedyState.DESCRIPTOR, found.state)),
@@ -269,7 +270,7 @@ def plan(found: remedy.Remedy) -> RenderableType:
     )
     if not found.items:
         return head
-    return Group(head, "", _columns(_ITEM_HEADINGS, map(_item_row, found.items)))
+    return Group(head, "", columns(_ITEM_HEADINGS, map(_item_row, found.items)))
 
 
 def plan_line(found: remedy.Remedy) -> str:
@@ -282,7 +283,7 @@ def plan_line(found: remedy.Remedy) -> str:
 
 def assignments(page: remedy.ListAssignmentsResponse) -> RenderableType:
     """A page of the items to verify."""
-    table = _columns(
+    table = columns(
         ["COUNTRY", "SECTOR", *_ITEM_HEADINGS],
         ([one.country, one.sector, *_item_row(one.item)] for one in page.assignments),
     )

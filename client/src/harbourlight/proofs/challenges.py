@@ -11,6 +11,7 @@ still cannot answer the next challenge: the key signs that. The answer is five l
     <signature>     64 bytes
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,6 +43,10 @@ class Opening:
     def salt(self) -> bytes:
         """The salt that this opens."""
         return derive_salt(self.nonce, self.public_key, self.request_hash)
+
+    def is_of(self, request: bytes) -> bool:
+        """Whether these are the exact bytes of the request."""
+        return hashlib.sha256(request).digest() == self.request_hash
 
 
 @dataclass(frozen=True)
