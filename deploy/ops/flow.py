@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +100,7 @@ def _lags(site: Site) -> list[Lag]:
     names = [site.prefix + group for group in topology.READERS]
     with site.admin() as admin:
         described = groups(admin, names)
-        committed = admin.list_group_offsets(names)
+        committed = _patiently(lambda: admin.list_group_offsets(names))
         there = partitions(admin, [site.prefix + one.name for one in topology.topics()])
         begins = _offsets(admin, there, OffsetSpec.EARLIEST)
         ends = _offsets(admin, there, OffsetSpec.LATEST)
@@ -119,13 +120,16 @@ def _lags(site: Site) -> list[Lag]:
 
 def groups(admin: KafkaAdminClient, names: list[str]) -> dict[str, Any]:
     """What the broker knows of these groups. Raises KafkaError."""
+    return _patiently(lambda: admin.describe_groups(names))
+
+
+def _patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The answer, also of a broker that has just started and still loads its groups."""
     deadline = time.monotonic() + _COORDINATOR_SECONDS
     while True:
         try:
-            found: dict[str, Any] = admin.describe_groups(names)
-            return found
+            return ask()
         except _NO_COORDINATOR_YET:
-            # So a broker answers that has just started, while it makes what groups are kept in.
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)

@@ -18,7 +18,8 @@ import psutil
 from deploy.embedded.postgres import with_database
 from deploy.embedded.running import run
 from deploy.embedded.stack import DATABASE, Stack
-from deploy.ops import picture
+from deploy.ops import checker, picture
+from deploy.ops.site import Site
 from examples.demo import cases
 from examples.demo.evidence import Evidence
 from examples.demo.narrator import Narrator
@@ -38,6 +39,7 @@ PROMISES = {
     "ngo_feed_links_back_to_nothing": "its feed held no handle, id or time that links back",
     "topics_hold_every_event_in_order": "the topics hold every event, each case in order",
     "databases_took_each_event_once": "each database took every event in once",
+    "checker_found_nothing": "an independent checker found no event lost, doubled or out of order",
     "stopped_clean": "everything that was started has stopped",
 }
 
@@ -72,7 +74,8 @@ async def _check(
     desk: Desk,
     ngo: Observer,
 ) -> dict[str, bool]:
-    database = await asyncpg.connect(with_database(stack.admin_database_url, DATABASE))
+    site = Site(with_database(stack.admin_database_url, DATABASE), stack.kafka_admin)
+    database = await asyncpg.connect(site.database_url)
     try:
         await _settled(database)
         await _caught_up(database, companies, ngo)
@@ -91,6 +94,7 @@ async def _check(
             "ngo_feed_links_back_to_nothing": evidence.feed_unlinkable(ngo, companies),
             "topics_hold_every_event_in_order": await evidence.topics_in_order(),
             "databases_took_each_event_once": await evidence.databases_took_each_once(),
+            "checker_found_nothing": not (await checker.verify(site, settle=10)).faults,
         }
     finally:
         await database.close()
