@@ -15,8 +15,9 @@ from services.notification import router
 from services.notification.consumers import subscription as notification_subscription
 from services.remedy.consumers import SUBSCRIPTION as REMEDY
 from services.reporting.consumers import SUBSCRIPTION as REPORTING
-from services.triage.consumers import SUBSCRIPTION as TRIAGE
+from services.triage.consumers import subscription as triage_subscription
 from shared import contract
+from shared.erasure import KeyStore
 from shared.inbox import dead_letter_topic
 
 EVENTS = (reporting, triage, remedy, notification)
@@ -80,7 +81,7 @@ PRINCIPALS = (*(process.principal for process in PROCESSES), FEED_READER)
 
 READERS: dict[str, tuple[str, ...]] = {
     "reporting": REPORTING.topics,
-    "triage": TRIAGE.topics,
+    "triage": triage_subscription(KeyStore("")).topics,
     "remedy": REMEDY.topics,
     "notification": notification_subscription(b"").topics,
     router.GROUP: router.SOURCES,

@@ -38,7 +38,7 @@ def build(settings: Settings, database: Database) -> Parts:
             (name, lambda s: triage_pb2_grpc.add_TriageServiceServicer_to_server(api, s)),
             (unsealing_name, lambda s: add_unsealing(unsealing, s)),
         ],
-        subscriptions=[consumers.SUBSCRIPTION],
+        subscriptions=[consumers.subscription(keys)],
         timers=[Timer(5.0, handlers.sweep), Timer(SCRUB_SECONDS, keys.scrub)],
         resources=[keys],
     )

@@ -3,21 +3,59 @@
 Acknowledgement: after the transaction that took the batch in (shared.consumer).
 """
 
+from collections.abc import Iterable, Mapping
+
 from harbourlight.remedy.v1 import events_pb2 as remedy
 from harbourlight.reporting.v1 import events_pb2 as reporting
 from services.triage import handlers
+from services.triage.domain.model import Referral
 from services.triage.store import cases
+from shared.cloudevents import Incoming
 from shared.consumer import Subscription
-from shared.reactions import Reactions
+from shared.database import Connection
+from shared.erasure import KeyStore
+from shared.reactions import Reaction, Reactions
 
 REACTIONS = {
     reporting.ReportFiled: handlers.report_filed,
     reporting.ReportAmended: handlers.report_amended,
     reporting.ReportWithdrawn: handlers.report_withdrawn,
+    reporting.CaseErased: handlers.case_erased,
     remedy.RemedyClosed: handlers.remedy_closed,
     remedy.RemedyReopened: handlers.remedy_reopened,
 }
+_ERASED = reporting.CaseErased.DESCRIPTOR.full_name
 
-SUBSCRIPTION = Subscription.of(
-    "triage", REACTIONS, lambda table: Reactions(cases.REFERRALS, handlers.EMITTER, table)
-)
+
+class Erasing(Reactions[Referral]):
+    """Reactions, and the end of the keys that erased cases have here."""
+
+    keys: KeyStore
+
+    async def load(self, connection: Connection, subjects: Iterable[str]) -> None:
+        """As Reactions does."""
+        self._erased: set[str] = set()
+        await super().load(connection, subjects)
+
+    def react(self, incoming: Incoming) -> None:
+        """As Reactions does; the key goes whether or not a referral is known here."""
+        super().react(incoming)
+        if incoming.type == _ERASED:
+            self._erased.add(incoming.subject)
+
+    async def save(self, connection: Connection) -> None:
+        """As Reactions does, and the keys last: what they wrapped is lost from here on."""
+        await super().save(connection)
+        for subject in sorted(self._erased):
+            await self.keys.erase(connection, subject)
+
+
+def subscription(keys: KeyStore) -> Subscription:
+    """What the service takes in, with its erasure keys."""
+
+    def reactor(table: Mapping[str, Reaction[Referral]]) -> Erasing:
+        erasing = Erasing(cases.REFERRALS, handlers.EMITTER, table)
+        erasing.keys = keys
+        return erasing
+
+    return Subscription.of("triage", REACTIONS, reactor)

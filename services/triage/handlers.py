@@ -253,6 +253,13 @@ def report_withdrawn(
     return referral.withdraw(state, now=incoming.time)
 
 
+def case_erased(
+    state: Referral | None, incoming: Incoming, now: datetime
+) -> Decision[Referral] | None:
+    """Cancels the referral: what was sealed can be opened by nobody any more."""
+    return referral.erase(state, now=incoming.time)
+
+
 def remedy_closed(state: Referral | None, incoming: Incoming, now: datetime) -> Decision[Referral]:
     """Frees the referral to be completed with a finding."""
     return referral.note_remedy(_known(state), closed=True)

@@ -213,6 +213,8 @@ def _faults(request: pb.RequestUnsealingRequest) -> list[Violation]:
         brief_of.verify(request.brief)
     except brief_of.BadBrief as error:
         return [Violation("brief.signature", str(error))]
+    if request.receipt_nonce != brief_of.receipt_nonce(request.brief):
+        return [Violation("receipt_nonce", "does not follow from the brief's signature")]
     return []
 
 

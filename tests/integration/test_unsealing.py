@@ -16,15 +16,17 @@ from harbourlight import CaseKey
 from harbourlight import unsealing as brief_of
 from harbourlight.options.v1 import options_pb2 as options
 from harbourlight.proofs.receipts import ReceiptText, derive_salt
+from harbourlight.reporting.v1 import events_pb2 as reporting
 from harbourlight.triage.v1 import unsealing_pb2 as pb
 from harbourlight.types.v1 import sealed_pb2 as sealed
-from services.triage import handlers
+from services.triage import consumers, handlers
 from services.triage.domain.model import Referral
 from services.triage.store import cases
 from services.triage.unsealing import Unsealings
 from shared.callers import Caller
+from shared.cloudevents import Incoming
 from shared.commands import Call
-from shared.database import Database
+from shared.database import Connection, Database
 from shared.erasure import KeyStore
 from shared.errors import Kind, Refusal
 from shared.receipts import Receipts
@@ -154,7 +156,7 @@ def ask(of: Referral, number: int = 1) -> pb.RequestUnsealingRequest:
         request_id=str(uuid4()),
         referral_id=of.referral_id,
         brief=brief,
-        receipt_nonce=bytes(range(32)),
+        receipt_nonce=brief_of.receipt_nonce(brief),
     )
 
 
@@ -277,10 +279,13 @@ async def test_a_brief_is_of_its_referral_and_signed(installation: Installation)
         elsewhere = ask(case)
         elsewhere.referral_id = other.referral_id
         another_case = ask(replace(case, handle=other.handle))
+        loose = ask(case)
+        loose.receipt_nonce = bytes(32)
         for request, field in (
             (forged, "brief.signature"),
             (elsewhere, "brief.referral_id"),
             (another_case, "brief.handle"),
+            (loose, "receipt_nonce"),
         ):
             with pytest.raises(Refusal) as error:
                 await desk.unsealings.request(call(officer(), request), request)
@@ -311,6 +316,44 @@ async def test_what_is_sealed_is_stored_wrapped_and_an_erased_case_keeps_none_of
         assert error.value.kind == Kind.WRONG_STATE
 
 
+async def test_what_reporting_erases_is_erased_here(installation: Installation) -> None:
+    async with desk_of(installation) as desk:
+        case = await desk.referral()
+        it = (await desk.ask(case)).unsealing_id
+        erasing = consumers.subscription(desk.keys).reactor()
+        event = reporting.CaseErased(handle=case.handle)
+        name = event.DESCRIPTOR.full_name
+        now = datetime.now(UTC)
+        incoming = Incoming(
+            "t",
+            case.handle,
+            1,
+            str(uuid4()),
+            name,
+            "/services/x",
+            now,
+            None,
+            event,
+            None,
+            "t",
+            b"",
+            [],
+        )
+
+        async def take_in(connection: Connection) -> None:
+            await erasing.load(connection, [case.handle])
+            erasing.react(incoming)
+            await erasing.save(connection)
+
+        for _ in range(2):
+            await desk.database.transaction(take_in)
+        record = await desk.get(it, officer())
+        assert record.unsealing.state == pb.UNSEALING_STATE_EXPIRED
+        assert not record.brief.HasField("explanation")
+        assert not record.HasField("receipt")
+        assert await told(installation, case.handle) == ["UnsealingRequested", "UnsealingExpired"]
+
+
 async def test_each_step_of_the_parties_has_a_receipt_that_is_committed_to(
     installation: Installation,
 ) -> None:
@@ -330,7 +373,9 @@ async def test_each_step_of_the_parties_has_a_receipt_that_is_committed_to(
         assert text.salt == derive_salt(nonce, signer, asked.request_hash)
         it = given.unsealing.unsealing_id
         for who in (BAR, OMBUDSMAN, officer()):
-            assert (await desk.get(it, who)).receipt == given.receipt
+            record = await desk.get(it, who)
+            assert record.receipt == given.receipt
+            assert record.request_hash == asked.request_hash
         await desk.grant(it)
         rows = await installation.ask(
             "SELECT o.event_id::text, o.commitment, r.event_id::text FROM triage.outbox o"

@@ -28,6 +28,7 @@ from harbourlight.triage.v1 import unsealing_pb2 as pb
 from harbourlight.types.v1 import sealed_pb2
 
 LABEL = "harbourlight.unsealing.v1"
+_NONCE_LABEL = b"harbourlight.unsealing.nonce.v1"
 
 
 class BadBrief(ValueError):
@@ -40,6 +41,11 @@ def key_id(one_time_key: bytes) -> str:
     The same as harbourlight.sealing.hpke says, which no service may import.
     """
     return hashlib.sha256(one_time_key).hexdigest()[:16]
+
+
+def receipt_nonce(brief: pb.UnsealingBrief) -> bytes:
+    """The nonce of the request's receipt: it ties the receipt to this signed brief."""
+    return hashlib.sha256(_NONCE_LABEL + brief.signature).digest()
 
 
 def _digest(data: bytes) -> str:

@@ -235,9 +235,17 @@ def withdraw(referral: Referral | None, *, now: datetime) -> Decision[Referral] 
 
     Withdrawn before it was filed, a marker never came to a desk.
     """
+    return _cancel(referral, "REPORT_WITHDRAWN", now)
+
+
+def erase(referral: Referral | None, *, now: datetime) -> Decision[Referral] | None:
+    """The case was erased; None where no referral is left to cancel."""
+    return _cancel(referral, "CASE_ERASED", now)
+
+
+def _cancel(referral: Referral | None, reason: str, now: datetime) -> Decision[Referral] | None:
     if referral is None or referral.state in ENDED:
         return None
-    reason = "REPORT_WITHDRAWN"
     event = ReferralCancelled(referral.handle, referral.referral_id, reason)
     clocks = deadlines.end(referral.deadlines, referral.handle, now)
     return _end(referral, event, clocks, now, state=_S.CANCELLED, reason=reason)

@@ -168,7 +168,9 @@ async def read(connection: Connection, keys: KeyStore, unsealing_id: str) -> Row
     assert key is not None, "what is sealed was wrapped under a key"
     record = row.record
     if found["event_id"]:
-        record.receipt.CopyFrom(receipts.unpromised(receipts.opened(found, key)))
+        receipt = receipts.opened(found, key)
+        record.receipt.CopyFrom(receipts.unpromised(receipt))
+        record.request_hash = receipt.opening.request_hash
     parts = (("sealed", record.brief), ("half", record.half), ("remark", record.remark))
     for column, into in parts:
         if found[column] is not None:

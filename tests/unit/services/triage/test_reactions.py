@@ -7,11 +7,12 @@ from harbourlight.remedy.v1 import events_pb2 as remedy
 from harbourlight.reporting.v1 import events_pb2 as reporting
 from harbourlight.types.v1 import types_pb2 as types
 from services.triage import handlers
-from services.triage.consumers import REACTIONS, SUBSCRIPTION
+from services.triage.consumers import REACTIONS, subscription
 from services.triage.domain.model import Referral
 from shared import translate
 from shared.cloudevents import Incoming
 from shared.decisions import NotYet
+from shared.erasure import KeyStore
 
 from .build import HANDLE, T0, requested
 
@@ -45,7 +46,7 @@ def _filed() -> reporting.ReportFiled:
 
 
 def test_it_listens_to_reports_and_remedy() -> None:
-    assert SUBSCRIPTION.topics == ("remedy.events.v1", "reporting.events.v1")
+    assert subscription(KeyStore("")).topics == ("remedy.events.v1", "reporting.events.v1")
 
 
 def test_a_filed_report_gives_the_same_referral_however_often_it_is_taken_in() -> None:
@@ -71,6 +72,14 @@ def test_a_withdrawn_marker_has_no_referral_to_cancel() -> None:
     event = reporting.ReportWithdrawn(handle=HANDLE)
     assert _react(None, event) is None
     assert _react(requested(), event).state.state == "CANCELLED"
+
+
+def test_an_erased_case_has_no_referral_to_go_on_with() -> None:
+    event = reporting.CaseErased(handle=HANDLE)
+    assert _react(None, event) is None
+    erased = _react(requested(), event).state
+    assert (erased.state, erased.reason) == ("CANCELLED", "CASE_ERASED")
+    assert _react(erased, event) is None
 
 
 def test_remedy_waits_for_the_report_on_the_other_topic() -> None:
