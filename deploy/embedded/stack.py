@@ -84,7 +84,7 @@ class Stack:
     @property
     def ca(self) -> Path:
         """File with the authority that signs the services' certificates."""
-        return self._authority.certificate
+        return self.authority.certificate
 
     @property
     def endpoints(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Stack:
         files = [admin.ca] if admin.ca else []
         # A broker of others knows no certificate of ours.
         if admin.ca and admin.ca.read_bytes() == self.ca.read_bytes():
-            pair = self._authority.pair(principal)
+            pair = self.authority.pair(principal)
             files += [pair.certificate, pair.key]
         return kafka.Access(admin.bootstrap, *self.credentials(principal), *files)
 
@@ -140,7 +140,7 @@ class Stack:
         process = next(one for one in topology.PROCESSES if one.name == process_name)
         # Processes of one service are one party: they share what its tokens are signed with.
         service = process.module.split(".")[1]
-        pair = self._authority.pair(process.principal)
+        pair = self.authority.pair(process.principal)
         settings = {
             "JWKS": str(self.jwks),
             "ORIGIN": ISSUER,
@@ -261,7 +261,7 @@ class Stack:
     async def _start_kafka(self) -> None:
         if self.kafka_bootstrap:
             return
-        program, access = await kafka.program(self._folder, self._authority)
+        program, access = await kafka.program(self._folder, self.authority)
         await self._run(program, access.bootstrap)
         self.kafka_admin = access
 
@@ -309,7 +309,7 @@ class Stack:
 
     def _make_keys(self) -> None:
         self._ledger = LedgerFiles(self._folder, ISSUER)
-        self._authority = Authority(self._folder.path / "tls")
+        self.authority = Authority(self._folder.path / "tls")
         tokens = self._folder.folder("tokens")
         self._keys = TokenKey(tokens)
         self._token_files = {

@@ -23,6 +23,7 @@ from harbourlight import work
 from harbourlight.effort import Effort, OnWork, no_word
 from harbourlight.endpoints import Endpoints, is_local
 from harbourlight.errors import Error, Exhausted, Unavailable, from_rpc
+from harbourlight.proxy import Bridge
 from harbourlight.signing import CaseKey
 
 R = TypeVar("R", bound=Message)
@@ -36,7 +37,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _QUIET = 60.0
 """A watch that stayed open for so many seconds was connected, even if it brought nothing."""
 
-_OPTIONS = (
+_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # So that a quiet watch notices when the other end is gone.
@@ -46,7 +47,7 @@ _OPTIONS = (
     ("grpc.enable_retries", 0),
 )
 # A proxy that the environment names is for other machines.
-_LOCAL_OPTIONS = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
+_LOCAL_OPTIONS: tuple[tuple[str, int | str], ...] = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
 
 
 class Versioned(Protocol):
@@ -165,6 +166,7 @@ class Connection:
         on_work: OnWork = no_word,
     ) -> None:
         self._on_work = on_work
+        self._bridge = Bridge(endpoints.proxy) if endpoints.proxy else None
         self._endpoints = endpoints
         self._credential = credential
         self._patience = patience
@@ -177,6 +179,8 @@ class Connection:
         self._callables.clear()
         for channel in channels.values():
             await channel.close(None)
+        if self._bridge:
+            await self._bridge.close()
 
     async def call(self, request: Message, response: type[R]) -> R:
         """The answer to one request, tried again while the service is away.
@@ -185,7 +189,7 @@ class Connection:
         """
         service, path = _route(request.DESCRIPTOR)
         data = request.SerializeToString()
-        invoke = self._callable(service, path, stream=False)
+        invoke = await self._callable(service, path, stream=False)
         patience = _Patience(self._patience)
         paid: Metadata = ()
         effort = Effort(self._on_work)
@@ -217,9 +221,8 @@ class Connection:
             service, path = _route(message.DESCRIPTOR)
             data = message.SerializeToString()
             opened = time.monotonic()
-            stream = self._callable(service, path, stream=True)(
-                data, metadata=self._credential.metadata(path, data)
-            )
+            open_stream = await self._callable(service, path, stream=True)
+            stream = open_stream(data, metadata=self._credential.metadata(path, data))
             try:
                 async for answer in stream:
                     patience.answered()
@@ -249,29 +252,44 @@ class Connection:
                         etags[identity(one)] = one.etag
                         yield one
 
-    def _callable(self, service: str, path: str, *, stream: bool) -> Any:
+    async def _callable(self, service: str, path: str, *, stream: bool) -> Any:
         """The bytes-in, bytes-out callable of a method."""
         if path not in self._callables:
-            channel = self._channel(service)
+            channel = await self._channel(service)
             open_call = channel.unary_stream if stream else channel.unary_unary
             self._callables[path] = open_call(path, None, None)
         return self._callables[path]
 
-    def _channel(self, service: str) -> grpc.aio.Channel:
-        if service not in self._channels:
-            address = self._endpoints.address(service)
-            certificate = self._endpoints.certificate()
-            options = _LOCAL_OPTIONS if is_local(address) else _OPTIONS
-            if certificate is None:
-                channel = grpc.aio.insecure_channel(address, options=options)
-            else:
-                credentials = grpc.ssl_channel_credentials(certificate)
-                channel = grpc.aio.secure_channel(address, credentials, options=options)
-            self._channels[service] = channel
-        return self._channels[service]
+    async def _channel(self, service: str) -> grpc.aio.Channel:
+        if service in self._channels:
+            return self._channels[service]
+        address = self._endpoints.address(service)
+        certificate = self._endpoints.certificate()
+        options = _LOCAL_OPTIONS if self._bridge or is_local(address) else _OPTIONS
+        target = address
+        if self._bridge:
+            # What the certificate has to be for does not change with the way.
+            host = address.rpartition(":")[0].strip("[]")
+            options += (
+                ("grpc.ssl_target_name_override", host),
+                ("grpc.default_authority", address),
+            )
+            target = await self._bridge.open(address)
+        if service in self._channels:
+            return self._channels[service]
+        if certificate is None:
+            channel = grpc.aio.insecure_channel(target, options=options)
+        else:
+            credentials = grpc.ssl_channel_credentials(certificate)
+            channel = grpc.aio.secure_channel(target, credentials, options=options)
+        self._channels[service] = channel
+        return channel
 
     def _name(self, service: str) -> str:
         return f"{service} at {self._endpoints.address(service)}"
 
     def _failure(self, error: grpc.aio.AioRpcError, service: str) -> Error:
-        return from_rpc(error, self._name(service))
+        failure = from_rpc(error, self._name(service))
+        if isinstance(failure, Unavailable) and self._bridge and self._bridge.failure:
+            return Unavailable(self._bridge.failure, code=failure.code)
+        return failure

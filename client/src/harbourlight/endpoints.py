@@ -5,12 +5,14 @@
      "tokens": {"AUTHORITY": "tokens/authority.jwt", "NGO": …},
      "promises": {"reporting": "harbourlight.local/reporting+0a1b2c3d+…"},
      "ledger": {"ledger.vkey": "ledger.vkey", "witness.vkey": "witness.vkey"},
-     "ca": "ca.pem"}
+     "ca": "ca.pem",
+     "proxy": "socks5h://127.0.0.1:9050"}
 
 `origin` names the installation in signatures. What else there is, is optional: `tokens` (role ->
 file), `promises` (service -> verifier key of what it promises with a receipt), `ledger` (verifier
-keys of the log of receipts and its witness) and `ca`. Paths are relative to the file. Without a
-`ca` only addresses of this machine are used.
+keys of the log of receipts and its witness), `ca` and `proxy`. Paths are relative to the file.
+Without a `ca` only addresses of this machine are used. With a `proxy`, which $HARBOURLIGHT_PROXY
+goes before, everything goes through it.
 """
 
 import json
@@ -25,6 +27,7 @@ from harbourlight.proofs.notes import BadNote, VerifierKey
 from harbourlight.proofs.policy import LogPolicy
 
 VARIABLE = "HARBOURLIGHT_ENDPOINTS"
+PROXY = "HARBOURLIGHT_PROXY"
 DEFAULT = Path(".harbourlight") / "endpoints.json"
 LOG_KEY, WITNESS_KEY = "ledger.vkey", "witness.vkey"
 """Names of files with verifier keys, as the endpoints list them under `ledger`."""
@@ -52,6 +55,8 @@ class Endpoints:
     """Role -> file with its token."""
     ca: Path | None = None
     """Certificate that TLS is checked against; None for plain connections on this machine."""
+    proxy: str = ""
+    """socks5h:// URL of the proxy that every connection goes through; empty for none."""
     promises: Mapping[str, str] = field(default_factory=dict)
     """Service -> verifier key that its promises are checked against."""
     ledger: Mapping[str, Path] = field(default_factory=dict)
@@ -74,6 +79,7 @@ class Endpoints:
                     name: path.parent / file for name, file in (data.get("ledger") or {}).items()
                 },
                 ca=path.parent / ca if ca else None,
+                proxy=os.environ.get(PROXY) or str(data.get("proxy") or ""),
             )
         except OSError as error:
             raise BadFile(f"cannot read the endpoints file {path}: {error.strerror}") from error

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -52,10 +52,12 @@ class Session:
     token_file: Path | None
     patience: float
     json: bool
+    proxy: str = ""
 
     def endpoints(self) -> Endpoints:
         """The installation that this command talks to."""
-        return Endpoints.find(self.endpoints_file)
+        found = Endpoints.find(self.endpoints_file)
+        return replace(found, proxy=self.proxy) if self.proxy else found
 
     def company(self, case_file: Path) -> sync.Company:
         """The holder of an existing case."""
@@ -137,8 +139,16 @@ def _session(
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON, one object per line in streams.")
     ] = False,
+    proxy: Annotated[
+        str,
+        typer.Option(
+            envvar="HARBOURLIGHT_PROXY",
+            metavar="URL",
+            help="socks5h://host:port that everything goes through; else the endpoints' proxy.",
+        ),
+    ] = "",
 ) -> Session:
-    return Session(endpoints, token_file, patience, json)
+    return Session(endpoints, token_file, patience, json, proxy)
 
 
 SessionOptions = Annotated[Session, Group(_session)]
