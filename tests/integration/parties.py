@@ -76,6 +76,8 @@ class Case:
     identity: sealed.SealedIdentity
     content_key: sealed.ContentKey
     content: sealed.SealedContent
+    receipt: str
+    """Its text, where one was asked for."""
 
     @property
     def handle(self) -> str:
@@ -115,22 +117,23 @@ class Parties:
     async def report(self, **changes: Any) -> Case:
         """A new case, with identity and content."""
         key, secrets = CaseKey.generate(), self.secrets
-        case = Case(
-            key,
-            self.company(key),
-            secrets.identity(),
-            secrets.content_key(),
-            secrets.content(1),
-        )
         request = report(
             key,
-            identity=case.identity,
-            content_key=case.content_key,
-            content=case.content,
+            identity=secrets.identity(),
+            content_key=secrets.content_key(),
+            content=secrets.content(1),
             **changes,
         )
-        await case.company.call(request, reporting.SubmitReportResponse)
-        return case
+        company = self.company(key)
+        answer = await company.call(request, reporting.SubmitReportResponse)
+        return Case(
+            key,
+            company,
+            request.identity,
+            request.content_key,
+            request.content,
+            answer.receipt.text,
+        )
 
     async def accept(self, handle: str, desk: str) -> None:
         """Triage tells that a desk took the case up."""
