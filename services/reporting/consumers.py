@@ -17,6 +17,7 @@ REACTIONS = {
     triage.ReferralCompleted: handlers.referral_moved,
     triage.ReferralCancelled: handlers.referral_moved,
     triage.ProtectionDecided: handlers.protection_decided,
+    triage.OfficerRecused: handlers.officer_recused,
 }
 
 SUBSCRIPTION = Subscription.of(

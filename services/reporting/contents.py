@@ -32,12 +32,14 @@ def sees(caller: Caller, case: Case) -> bool:
     is_erased = case.state == CaseState.ERASED
     if not (is_erased or caller.is_competent_for(case.country)):
         return False
+    if caller.pseudonym(case.handle) in case.recused:
+        return False
     return caller.role == options.ROLE_CUSTODIAN or caller.works_at(case.desk_now)
 
 
 def _desk_of(caller: Caller, case: Case) -> str:
     """The officer's desk, if it handles the case, or did and the next has not confirmed; or ""."""
-    if not caller.is_competent_for(case.country):
+    if not caller.is_competent_for(case.country) or caller.pseudonym(case.handle) in case.recused:
         return ""
     desks = (case.desk_now, case.previous_desk)
     return next((desk for desk in desks if caller.works_at(desk)), "")

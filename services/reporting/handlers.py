@@ -28,6 +28,7 @@ _PAGE, _LARGEST_PAGE = 50, 200
 def view(case: Case, revision: int) -> reporting_pb2.Case:
     """The case as its company sees it."""
     message = translate.to_message(case, reporting_pb2.Case)
+    message.ClearField("recused")
     message.etag = str(revision)
     return message
 
@@ -204,6 +205,12 @@ def referral_progressed(case: Case | None, incoming: Incoming, now: datetime) ->
 def protection_decided(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
     """Keeps the safe harbour's state beside the case."""
     return report.note_protection(_known(case), state=_state(incoming))
+
+
+def officer_recused(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
+    """Keeps who has no part in the case any more."""
+    assert isinstance(incoming.event, triage.OfficerRecused)
+    return report.note_recusal(_known(case), officer=incoming.event.officer)
 
 
 def _state(incoming: Incoming) -> str:

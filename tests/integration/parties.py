@@ -137,8 +137,12 @@ class Parties:
 
     async def accept(self, handle: str, desk: str) -> None:
         """Triage tells that a desk took the case up."""
-        self.moved += 1
         event = triage.ReferralAccepted(handle=handle, referral_id=str(uuid4()), desk=desk)
+        await self.triage_tells(handle, event)
+
+    async def triage_tells(self, handle: str, event: Message) -> None:
+        """The next event of triage in a case; of one case in an installation."""
+        self.moved += 1
         headers = cloudevents.headers(
             event_id=str(uuid4()),
             source="/services/triage",

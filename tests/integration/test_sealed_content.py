@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from contextlib import aclosing
 from uuid import uuid4
 
@@ -16,9 +17,12 @@ from harbourlight.errors import (
     Stale,
     WrongState,
 )
+from harbourlight.options.v1 import options_pb2 as options
 from harbourlight.reporting.v1 import content_pb2 as pb
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
+from harbourlight.triage.v1 import events_pb2 as triage
 from harbourlight.types.v1 import sealed_pb2 as sealed
+from shared.callers import Caller
 from tests.integration.backup import dump
 from tests.integration.calls import facts, marker, report
 from tests.integration.installation import Installation
@@ -35,6 +39,9 @@ from tests.integration.parties import (
     write,
 )
 from tests.integration.waiting import eventually
+
+SUBJECT = "authority@example.org"
+"""Of the officers' tokens."""
 
 
 async def test_each_gets_what_is_sealed_to_it_and_others_learn_of_no_case(
@@ -257,6 +264,29 @@ async def test_long_messages_come_page_by_page(installation: Installation) -> No
             token, pages = page.next_page_token, pages + 1
         assert [one.place for one in found] == list(range(1, 9))
         assert pages > 1
+
+
+async def test_an_officer_who_was_recused_learns_of_no_case(installation: Installation) -> None:
+    await installation.serve("reporting")
+    async with at(installation) as parties:
+        case = await parties.report()
+        desk, name = parties.officer(DESK), json.dumps(["AUTHORITY", "inspectorate", SUBJECT])
+        colleague = parties.officer(DESK, org="other-inspectorate")
+        assert (await read(desk, case.handle)).HasField("identity")
+        officer = Caller(options.ROLE_AUTHORITY, name).pseudonym(case.handle)
+        event = triage.OfficerRecused(handle=case.handle, officer=officer)
+        await parties.triage_tells(case.handle, event)
+
+        async def is_refused() -> bool:
+            try:
+                await read(desk, case.handle)
+            except NotFound:
+                return True
+            return False
+
+        await eventually(is_refused)
+        await _not_found(listed(desk, case.handle))
+        assert (await read(colleague, case.handle)).HasField("identity")
 
 
 async def test_nothing_sealed_is_anywhere_as_it_came(installation: Installation) -> None:

@@ -74,6 +74,8 @@ class Case:
     erasure: Erasure | None = None
     review_at: datetime | None = None
     review_due: bool = False
+    recused: tuple[str, ...] = ()
+    """Pseudonyms of officers who have no part in the case. The company is not told."""
 
     @property
     def desk_now(self) -> str:

@@ -193,3 +193,10 @@ def note_protection(case: Case, *, state: str) -> Decision[Case]:
     if case.state == CaseState.ERASED:
         return Decision(case)
     return Decision(replace(case, protection_state=state))
+
+
+def note_recusal(case: Case, *, officer: str) -> Decision[Case]:
+    """What triage says of an officer, by the pseudonym in this case."""
+    if case.state == CaseState.ERASED or officer in case.recused:
+        return Decision(case)
+    return Decision(replace(case, recused=(*case.recused, officer)))

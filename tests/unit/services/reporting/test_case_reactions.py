@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from harbourlight.triage.v1 import events_pb2 as triage
 from harbourlight.triage.v1 import triage_pb2
 from harbourlight.types.v1 import types_pb2 as types
+from services.reporting import handlers, store
 from services.reporting.consumers import REACTIONS, SUBSCRIPTION
 from services.reporting.domain.model import Case
 from shared import cloudevents
@@ -88,7 +89,30 @@ def test_an_event_waits_for_its_case(message: type[Message]) -> None:
         after(message(handle=HANDLE), None)
 
 
+def test_an_officer_who_was_recused_is_kept_and_the_company_is_not_told() -> None:
+    case = after(triage.OfficerRecused(handle=HANDLE, officer="one"), filed())
+    case = after(triage.OfficerRecused(handle=HANDLE, officer="two"), case)
+    assert after(triage.OfficerRecused(handle=HANDLE, officer="two"), case) == case
+    assert store.CASES.read(store.CASES.body(case)).recused == ("one", "two")
+    assert not handlers.view(case, 1).recused
+
+
+def test_the_desk_that_accepts_handles_the_case_and_a_new_epoch_begins() -> None:
+    before = after(triage.ReferralAccepted(handle=HANDLE, desk="LABOUR_INSPECTORATE"), filed())
+    assert (before.desk_now, before.previous_desk, before.epoch) == ("LABOUR_INSPECTORATE", "", 1)
+    case = after(triage.ReferralAccepted(handle=HANDLE, desk="POLICE"), before)
+    assert (case.desk, case.desk_now, case.previous_desk, case.epoch) == (
+        "LABOUR_INSPECTORATE",
+        "POLICE",
+        "LABOUR_INSPECTORATE",
+        2,
+    )
+
+
 def test_every_event_that_moves_a_referral_is_listened_to() -> None:
     moving = {name for name in triage.DESCRIPTOR.message_types_by_name if "Referral" in name}
-    assert {message.__name__ for message in REACTIONS} == moving | {"ProtectionDecided"}
+    # The receiving desk's acceptance comes with it, and says all that counts here.
+    moving.remove("ReferralTransferred")
+    others = {"ProtectionDecided", "OfficerRecused"}
+    assert {message.__name__ for message in REACTIONS} == moving | others
     assert SUBSCRIPTION.topics == ("triage.events.v1",)
