@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harbourlight.cli import case, feed, handover, receipt, remedy
+from harbourlight.cli import case, feed, handover, proof, remedy, witness
 
 app = typer.Typer(
     name="harbourlight",
@@ -21,10 +21,11 @@ app = typer.Typer(
 app.add_typer(case.marker_app, name="marker")
 app.add_typer(case.report_app, name="report")
 app.add_typer(case.case_app, name="case")
-app.add_typer(receipt.app, name="receipt")
+app.add_typer(proof.app, name="receipt")
 app.add_typer(handover.app, name="triage")
 app.add_typer(remedy.app, name="remedy")
 app.add_typer(feed.app, name="feed")
+app.add_typer(witness.app, name="witness")
 
 
 def _print_version(wanted: bool) -> None:

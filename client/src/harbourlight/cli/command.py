@@ -155,7 +155,10 @@ SessionOptions = Annotated[Session, Group(_session)]
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Registers a function as the command `name`; see Group for its parameters."""
+    """Registers a function as the command `name`; see Group for its parameters.
+
+    Without a name it is what the group itself does, before any command of it.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         groups: dict[str, tuple[Group, list[inspect.Parameter]]] = {}
@@ -185,7 +188,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
         run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in flat]
         )
-        app.command(name)(run)
+        (app.command(name) if name else app.callback(invoke_without_command=True))(run)
         return function
 
     return register

@@ -5,10 +5,14 @@ two trees that disagree.
 """
 
 import json
-import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+if sys.platform != "win32":
+    import fcntl
 
 from harbourlight.casefile import write_private
 from harbourlight.errors import BadFile
@@ -27,6 +31,10 @@ class Forked(Exception):
             "they prove it, and tell everybody who relies on this log"
         )
         self.seen, self.shown = seen, shown
+
+
+class Shrunk(BadProof):
+    """The log shows fewer entries than it had: it forgot what it signed."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +62,38 @@ def examine(seen: Seen | None, shown: Note, log: VerifierKey, proof: Sequence[by
     if seen and new.size == old.size and new.root != old.root:
         raise Forked(f"two trees of size {new.size} have different roots", seen.note, shown)
     if seen and new.size < old.size:
-        raise BadProof(f"the log shows {new.size} entries, and had {old.size} before")
+        raise Shrunk(f"the log shows {new.size} entries, and had {old.size} before")
     merkle.verify_consistency(old.size, old.root, new.size, new.root, proof)
     return opened
 
 
 class SeenFile:
-    """What a witness remembers, in a file of its own; written whole or not at all."""
+    """What a witness remembers, in a file of its own; written whole or not at all.
+
+    One witness at a time has it: `with` takes it, and raises BadFile where another has it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> "SeenFile":
+        try:
+            self._lock = self._path.with_name(f"{self._path.name}.lock").open("w")
+            # On Windows two at once are not noticed.
+            if sys.platform != "win32":
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadFile(
+                f"another witness is at work with {self._path}: stop that first"
+            ) from None
+        except OSError as error:
+            raise BadFile(f"cannot write beside {self._path}: {error.strerror}") from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock:
+            self._lock.close()
 
     def read(self) -> dict[str, Seen]:
         """Log's name -> the last checkpoint. Raises BadFile where it is damaged."""
@@ -82,9 +112,20 @@ class SeenFile:
         """On disk when this returns. Raises BadFile."""
         data = {"seen": {name: str(one.note) for name, one in seen.items()}}
         try:
-            write_private(self._path, json.dumps(data, indent=1) + os.linesep, replace=True)
+            write_private(self._path, json.dumps(data, indent=1) + "\n", replace=True)
         except OSError as error:
             raise BadFile(f"cannot write {self._path}: {error.strerror}") from error
+
+    def keep_evidence(self, name: str, seen: Note, shown: Note) -> Path:
+        """The file, beside this one, with two checkpoints of a log that disagree."""
+        kind = name.rpartition("/")[2]
+        data = {"log": name, "seen": str(seen), "shown": str(shown)}
+        path = self._path.with_name(f"{self._path.name}.{kind}.evidence")
+        try:
+            write_private(path, json.dumps(data, indent=1) + "\n", replace=True)
+        except OSError as error:
+            raise BadFile(f"cannot write {path}: {error.strerror}") from error
+        return path
 
 
 def cosign(key: SignerKey, opened: Opened, now: float) -> Note:
