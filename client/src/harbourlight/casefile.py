@@ -9,14 +9,13 @@ others can read is refused. Version 1, which is still read, has a `private_key` 
 
 import base64
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harbourlight.errors import BadFile
 from harbourlight.phrase import Phrase
+from harbourlight.privatefile import read_private, write_private
 from harbourlight.signing import CaseKey
 
 FORMAT = "harbourlight.case"
@@ -68,22 +67,13 @@ class CaseFile:
         Raises BadFile where it is missing, malformed, readable by others or another's.
         """
         try:
-            with path.open(encoding="utf-8") as file:
-                mode = os.fstat(file.fileno()).st_mode & 0o777
-                text = file.read()
+            text = read_private(path, "a case, which whoever holds it holds")
         except FileNotFoundError:
             raise BadFile(
                 f"there is no case file {path}: name yours with --case, "
                 "start a case with `marker place` or `report submit`, or bring yours back from "
                 "its words with `case restore`"
             ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadFile(f"cannot read the case file {path}: {error}") from error
-        if os.name == "posix" and mode & 0o077:
-            raise BadFile(
-                f"{path} can be read or changed by others (mode {mode:o}), and whoever holds it "
-                f"holds the case; run: chmod 600 {path}"
-            )
         return cls._parse(path, text, origin)
 
     @classmethod
@@ -125,28 +115,3 @@ def taken(path: Path) -> BadFile:
     return BadFile(
         f"{path} exists already and is never replaced: name another file with --case for this case"
     )
-
-
-def write_private(path: Path, content: str | bytes, *, replace: bool = False) -> None:
-    """Writes a file of mode 600, all of it or nothing, and on disk when this returns.
-
-    Raises FileExistsError where it exists and `replace` is not set, OSError where it fails.
-    """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            os.replace(temporary, path)
-        else:
-            os.link(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    if os.name == "posix":
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)

@@ -5,14 +5,16 @@
      "tokens": {"AUTHORITY": "tokens/authority.jwt", "NGO": …},
      "promises": {"reporting": "harbourlight.local/reporting+0a1b2c3d+…"},
      "ledger": {"ledger.vkey": "ledger.vkey", "witness.vkey": "witness.vkey"},
+     "trust": "trust.json", "keys": {"AUTHORITY": ["keys/desk.json", …], "CUSTODIAN": […]},
      "ca": "ca.pem",
      "proxy": "socks5h://127.0.0.1:9050"}
 
 `origin` names the installation in signatures. What else there is, is optional: `tokens` (role ->
 file), `promises` (service -> verifier key of what it promises with a receipt), `ledger` (verifier
-keys of the log of receipts and its witness), `ca` and `proxy`. Paths are relative to the file.
-Without a `ca` only addresses of this machine are used. With a `proxy`, which $HARBOURLIGHT_PROXY
-goes before, everything goes through it.
+keys of the log of receipts and its witness), `trust` (whose keys count, see `keys.trust`), `keys`
+(role -> files of private keys, which only development has), `ca` and `proxy`. Paths are relative to
+the file. Without a `ca` only addresses of this machine are used. With a `proxy`, which
+$HARBOURLIGHT_PROXY goes before, everything goes through it.
 """
 
 import json
@@ -23,6 +25,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from harbourlight.errors import BadFile
+from harbourlight.keys.trust import Trust
 from harbourlight.proofs.notes import BadNote, VerifierKey
 from harbourlight.proofs.policy import LogPolicy
 
@@ -61,13 +64,17 @@ class Endpoints:
     """Service -> verifier key that its promises are checked against."""
     ledger: Mapping[str, Path] = field(default_factory=dict)
     """Files with verifier keys: `ledger.vkey` of the log of receipts, `witness.vkey`."""
+    trust: Path | None = None
+    """File that says whose keys count; see `trusted`."""
+    keys: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Role -> files of its private keys."""
 
     @classmethod
     def load(cls, path: Path) -> "Endpoints":
         """Reads an endpoints file. Raises BadFile where it is missing or malformed."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            ca = data.get("ca")
+            ca, trust = data.get("ca"), data.get("trust")
             return cls(
                 origin=data["origin"],
                 services=dict(data["services"]),
@@ -80,6 +87,11 @@ class Endpoints:
                 },
                 ca=path.parent / ca if ca else None,
                 proxy=os.environ.get(PROXY) or str(data.get("proxy") or ""),
+                trust=path.parent / trust if trust else None,
+                keys={
+                    role: tuple(path.parent / file for file in files)
+                    for role, files in (data.get("keys") or {}).items()
+                },
             )
         except OSError as error:
             raise BadFile(f"cannot read the endpoints file {path}: {error.strerror}") from error
@@ -135,6 +147,20 @@ class Endpoints:
             )
         witnesses = [WITNESS_KEY] if WITNESS_KEY in self.ledger else []
         return read_policy(self.ledger[LOG_KEY], [self.ledger[name] for name in witnesses])
+
+    def trusted(self) -> Trust:
+        """Whose keys count. Raises BadFile where no file says so, or it is another origin's."""
+        if self.trust is None:
+            raise BadFile(
+                "the endpoints name no trust file, so no key can be trusted and nothing sealed: "
+                'get it from the authority itself and add it to the endpoints file as "trust"'
+            )
+        trust = Trust.load(self.trust)
+        if trust.origin != self.origin:
+            raise BadFile(
+                f"{self.trust} is of {trust.origin}, and the endpoints are those of {self.origin}"
+            )
+        return trust
 
     def certificate(self) -> bytes | None:
         """PEM bytes of `ca`. Raises BadFile where it cannot be read."""

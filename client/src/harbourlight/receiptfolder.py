@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harbourlight.casefile import write_private
 from harbourlight.errors import BadFile
 from harbourlight.lodging import Lodged
+from harbourlight.privatefile import write_private
 from harbourlight.proofs import notes
 from harbourlight.proofs.challenges import Opening
 from harbourlight.proofs.notes import BadNote

@@ -1,13 +1,17 @@
 """Which desk leads a case: a versioned table from country, exploitation type and child to desk.
 
-The client evaluates it too, because it must know the desk before it seals anything to it.
+The client evaluates it too, because it must know the desk before it seals anything to it; that
+its table is the one in force, a signed entry of the key directory says (see `keys.directory`).
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from harbourlight import codes
+
+COLUMNS = ("country", "exploitation_type", "child", "desk")
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,17 @@ class RoutingTable:
 
     version: str
     rows: tuple[dict[str, str], ...]
+
+    @property
+    def canonical(self) -> bytes:
+        """What is signed: the version, then each row with commas between, all ended by newlines."""
+        lines = (self.version, *(",".join(row[one] for one in COLUMNS) for row in self.rows))
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    @property
+    def sha256(self) -> str:
+        """Of the canonical bytes, hexadecimal."""
+        return hashlib.sha256(self.canonical).hexdigest()
 
     @property
     def desks(self) -> frozenset[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harbourlight import CaseFile, errors
-from harbourlight.casefile import write_private
 from harbourlight.phrase import Phrase
+from harbourlight.privatefile import write_private
 
 ORIGIN = "harbourlight.test"
 PHRASE = Phrase(bytes(range(16)))

@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from harbourlight import CaseFile
-from harbourlight.casefile import write_private
 from harbourlight.cli import app
 from harbourlight.phrase import Phrase
+from harbourlight.privatefile import write_private
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
 from harbourlight.signing import CaseKey
 

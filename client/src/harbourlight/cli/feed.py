@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from harbourlight.casefile import write_private
 from harbourlight.cli import tables
 from harbourlight.cli.command import Code, SessionOptions, command, enum_option
 from harbourlight.cli.output import line
 from harbourlight.errors import BadFile
 from harbourlight.notification.v1 import notification_pb2 as notification
+from harbourlight.privatefile import write_private
 from harbourlight.types.v1 import types_pb2 as types
 
 app = typer.Typer(help="Follow remedy as it happens.", no_args_is_help=True)

@@ -14,8 +14,8 @@ from typing import IO
 if sys.platform != "win32":
     import fcntl
 
-from harbourlight.casefile import write_private
 from harbourlight.errors import BadFile
+from harbourlight.privatefile import write_private
 from harbourlight.proofs import merkle
 from harbourlight.proofs.checkpoints import Checkpoint, Opened, open_checkpoint
 from harbourlight.proofs.merkle import BadProof
