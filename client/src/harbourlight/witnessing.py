@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harbourlight.auditor import Ledger
-from harbourlight.casefile import write_private
 from harbourlight.errors import BadFile, Error, Untrusted, WrongState
 from harbourlight.ledger.v1 import ledger_pb2 as pb
+from harbourlight.privatefile import write_private
 from harbourlight.proofs.checkpoints import Checkpoint, open_checkpoint
 from harbourlight.proofs.merkle import BadProof
 from harbourlight.proofs.notes import COSIGNATURE, BadNote, Note, SignerKey, VerifierKey

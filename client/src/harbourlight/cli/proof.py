@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from harbourlight import sync
-from harbourlight.casefile import write_private
 from harbourlight.cli import receipt as receipts
 from harbourlight.cli.command import SessionOptions, command
 from harbourlight.cli.receipt import PolicyOptions
 from harbourlight.cli.trusting import read
 from harbourlight.errors import BadFile, Untrusted
+from harbourlight.privatefile import write_private
 from harbourlight.proofs import notes
 from harbourlight.proofs.notes import BadNote
 from harbourlight.proofs.prooffile import ProofFile
