@@ -106,6 +106,7 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
             try:
                 if not method.server_streaming:
                     await visit.turn()
+                await self._callers.learn(metadata)
                 caller = self._identify(visit, path, metadata, raw)
                 authorise(caller, roles, path)
                 visit.of(caller, stream=method.server_streaming)
