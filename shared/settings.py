@@ -56,6 +56,9 @@ class Settings:
     """Folder for trace files; None exports by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT is set."""
     topic_prefix: str
     """Put before every topic and group, so that installations can share a broker."""
+    blobs: str
+    """URL of the store of large ciphertexts, such as s3://bucket/prefix; empty keeps them in the
+    service's own schema."""
     instance: str
     """Name of this process among its siblings, for static group membership."""
 
@@ -114,6 +117,7 @@ class Settings:
             promise_key=path("PROMISE_KEY"),
             telemetry=path("TELEMETRY"),
             topic_prefix=environment.get("HARBOURLIGHT_TOPIC_PREFIX", ""),
+            blobs=environment.get("HARBOURLIGHT_BLOBS", ""),
             instance=environment.get("HARBOURLIGHT_INSTANCE", "1"),
         )
 
