@@ -151,7 +151,7 @@ def ask(of: Referral, number: int = 1) -> pb.RequestUnsealingRequest:
         explanation=sealed.SealedContent(number=1, payload=b"sealed reasons"),
         signer_key_id="5e",
     )
-    brief_of.sign(brief, KEY)
+    brief_of.sign(brief, KEY.public_key().public_bytes_raw(), KEY.sign)
     return pb.RequestUnsealingRequest(
         request_id=str(uuid4()),
         referral_id=of.referral_id,

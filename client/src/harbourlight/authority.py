@@ -3,8 +3,12 @@
 import secrets
 from collections.abc import AsyncGenerator, Iterable
 
+from harbourlight.asker import Asker
 from harbourlight.connection import PATIENCE, TokenCredential, new_request_id
 from harbourlight.endpoints import Endpoints
+from harbourlight.keyed import NO_KEYS
+from harbourlight.keys.files import KeyRing
+from harbourlight.keys.memory import Memory
 from harbourlight.party import Verifier
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
 from harbourlight.triage.v1 import transfer_pb2 as transfer
@@ -12,11 +16,23 @@ from harbourlight.triage.v1 import triage_pb2 as triage
 from harbourlight.types.v1 import types_pb2 as types
 
 
-class Authority(Verifier):
-    """Sees the referrals of the desks and jurisdictions in its token; others are NotFound."""
+class Authority(Asker, Verifier):
+    """Sees the referrals of the desks and jurisdictions in its token; others are NotFound.
 
-    def __init__(self, endpoints: Endpoints, token: str, *, patience: float = PATIENCE) -> None:
-        super().__init__(endpoints, TokenCredential(token), patience=patience)
+    `keys` are the officer's own and its desk's: what is sealed is opened and written with them.
+    """
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        token: str,
+        *,
+        keys: KeyRing = NO_KEYS,
+        memory: Memory | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        credential = TokenCredential(token)
+        super().__init__(endpoints, credential, keys=keys, memory=memory, patience=patience)
 
     async def list_queue(
         self,

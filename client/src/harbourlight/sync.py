@@ -14,11 +14,15 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequ
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
 
-from harbourlight import auditor, authority, company, ngo
+from harbourlight import auditor, authority, company, custodian, ngo
 from harbourlight.collecting import Held, collect
 from harbourlight.connection import PATIENCE
+from harbourlight.custody.answering import Checked
 from harbourlight.effort import OnWork, no_word
 from harbourlight.endpoints import Endpoints
+from harbourlight.keyed import NO_KEYS
+from harbourlight.keys.files import KeyRing
+from harbourlight.keys.memory import Memory
 from harbourlight.lodging import Lodged
 from harbourlight.party import Party
 from harbourlight.proofs.policy import LogPolicy
@@ -166,8 +170,18 @@ class _Verifier(_Blocking):
 class Authority(_Verifier):
     """See harbourlight.Authority."""
 
-    def __init__(self, endpoints: Endpoints, token: str, *, patience: float = PATIENCE) -> None:
-        super().__init__(authority.Authority(endpoints, token, patience=patience))
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        token: str,
+        *,
+        keys: KeyRing = NO_KEYS,
+        memory: Memory | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        super().__init__(
+            authority.Authority(endpoints, token, keys=keys, memory=memory, patience=patience)
+        )
 
     list_queue = _Method(authority.Authority.list_queue)
     watch_queue = _Watch(authority.Authority.watch_queue)
@@ -178,6 +192,11 @@ class Authority(_Verifier):
     record_progress = _Method(authority.Authority.record_progress)
     complete_referral = _Method(authority.Authority.complete_referral)
     decide_protection = _Method(authority.Authority.decide_protection)
+    request_unsealing = _Method(authority.Authority.request_unsealing)
+    list_my_unsealings = _Method(authority.Authority.list_my_unsealings)
+    get_unsealing = _Method(authority.Authority.get_unsealing)
+    open_identity = _Method(authority.Authority.open_identity)
+    read_remark = _Method(authority.Authority.read_remark)
     transfer_referral = _Method(authority.Authority.transfer_referral)
     recuse_officer = _Method(authority.Authority.recuse_officer)
     release_facts = _Method(authority.Authority.release_facts)
@@ -185,6 +204,35 @@ class Authority(_Verifier):
     cancel_item = _Method(authority.Authority.cancel_item)
     get_remedy = _Method(authority.Authority.get_remedy)
     watch_remedy = _Watch(authority.Authority.watch_remedy)
+
+
+class Custodian(_Blocking):
+    """See harbourlight.Custodian."""
+
+    _party: custodian.Custodian
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        token: str,
+        *,
+        keys: KeyRing = NO_KEYS,
+        memory: Memory | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        super().__init__(
+            custodian.Custodian(endpoints, token, keys=keys, memory=memory, patience=patience)
+        )
+
+    list_unsealings = _Method(custodian.Custodian.list_unsealings)
+    get_unsealing = _Method(custodian.Custodian.get_unsealing)
+    check_unsealing = _Method(custodian.Custodian.check_unsealing)
+    grant_unsealing = _Method(custodian.Custodian.grant_unsealing)
+    refuse_unsealing = _Method(custodian.Custodian.refuse_unsealing)
+
+    def read_reason(self, checked: Checked) -> str:
+        """See harbourlight.Custodian.read_reason."""
+        return self._party.read_reason(checked)
 
 
 class Ngo(_Verifier):

@@ -19,9 +19,10 @@ put about that the officer did not make; a custodian also checks the certificate
 
 import base64
 import hashlib
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from harbourlight import enums
 from harbourlight.triage.v1 import unsealing_pb2 as pb
@@ -77,10 +78,10 @@ def signed_text(brief: pb.UnsealingBrief) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def sign(brief: pb.UnsealingBrief, key: Ed25519PrivateKey) -> None:
-    """Puts signer and signature into the brief, which is complete otherwise."""
-    brief.signer = key.public_key().public_bytes_raw()
-    brief.signature = key.sign(signed_text(brief))
+def sign(brief: pb.UnsealingBrief, signer: bytes, sign: Callable[[bytes], bytes]) -> None:
+    """Puts the signer's raw public key and signature into the brief, complete otherwise."""
+    brief.signer = signer
+    brief.signature = sign(signed_text(brief))
 
 
 def verify(brief: pb.UnsealingBrief) -> None:

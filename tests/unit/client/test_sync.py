@@ -64,7 +64,7 @@ print(next(watch).etag)
     assert (result.returncode, result.stdout, result.stderr) == (0, "1\n", "")
 
 
-@pytest.mark.parametrize("name", ["Company", "Authority", "Ngo"])
+@pytest.mark.parametrize("name", ["Company", "Authority", "Custodian", "Ngo"])
 def test_nothing_is_missing_here(name: str) -> None:
     there = {one for one in dir(getattr(harbourlight, name)) if not one.startswith("_")}
     here = {one for one in dir(getattr(sync, name)) if not one.startswith("_")}

@@ -33,7 +33,7 @@ def brief() -> pb.UnsealingBrief:
 
 def signed() -> pb.UnsealingBrief:
     made = brief()
-    unsealing.sign(made, KEY)
+    unsealing.sign(made, KEY.public_key().public_bytes_raw(), KEY.sign)
     return made
 
 
@@ -73,7 +73,7 @@ def test_a_name_does_not_break_a_line() -> None:
     it = brief()
     it.custodian = "ombudsman\nPOLICE"
     with pytest.raises(unsealing.BadBrief, match="line break"):
-        unsealing.sign(it, KEY)
+        unsealing.sign(it, bytes(32), KEY.sign)
 
 
 def test_a_one_time_key_has_the_name_that_seals_give_it() -> None:

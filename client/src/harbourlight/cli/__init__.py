@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harbourlight.cli import case, feed, handover, proof, remedy, witness
+from harbourlight.cli import case, feed, handover, proof, remedy, unsealing, witness
 
 app = typer.Typer(
     name="harbourlight",
@@ -23,6 +23,7 @@ app.add_typer(case.report_app, name="report")
 app.add_typer(case.case_app, name="case")
 app.add_typer(proof.app, name="receipt")
 app.add_typer(handover.app, name="triage")
+app.add_typer(unsealing.app, name="unsealing")
 app.add_typer(remedy.app, name="remedy")
 app.add_typer(feed.app, name="feed")
 app.add_typer(witness.app, name="witness")

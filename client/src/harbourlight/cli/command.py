@@ -16,8 +16,10 @@ from google.protobuf.descriptor import EnumDescriptor
 from harbourlight import enums, errors, sync
 from harbourlight.casefile import CaseFile
 from harbourlight.cli import words
+from harbourlight.cli.held import Held
 from harbourlight.connection import PATIENCE
 from harbourlight.endpoints import Endpoints, read_token
+from harbourlight.keyed import NO_KEYS
 from harbourlight.phrase import Phrase
 from harbourlight.receiptfolder import ReceiptFolder
 
@@ -80,9 +82,17 @@ class Session:
                 words.announce(case, phrase)
         return self.company(case_file)
 
-    def authority(self) -> sync.Authority:
-        """An officer."""
-        return sync.Authority(self.endpoints(), self._token("AUTHORITY"), patience=self.patience)
+    def authority(self, held: Held | None = None) -> sync.Authority:
+        """An officer, with keys where the command needs them."""
+        endpoints, token = self.endpoints(), self._token("AUTHORITY")
+        keys, memory = held.load(endpoints, "AUTHORITY") if held else (NO_KEYS, None)
+        return sync.Authority(endpoints, token, keys=keys, memory=memory, patience=self.patience)
+
+    def custodian(self, held: Held | None = None) -> sync.Custodian:
+        """A member of a custodian, with keys where the command needs them."""
+        endpoints, token = self.endpoints(), self._token("CUSTODIAN")
+        keys, memory = held.load(endpoints, "CUSTODIAN") if held else (NO_KEYS, None)
+        return sync.Custodian(endpoints, token, keys=keys, memory=memory, patience=self.patience)
 
     def ngo(self) -> sync.Ngo:
         """A member of an NGO."""

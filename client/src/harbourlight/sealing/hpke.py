@@ -181,9 +181,14 @@ def seal(
     Raises ValueError where the recipient's key is malformed.
     """
     context = Context(handle, role, recipient.key_id, version, hashlib.sha256(payload).digest())
+    return seal_in(context, secret, recipient)
+
+
+def seal_in(context: Context, secret: bytes, recipient: Recipient) -> types.Seal:
+    """As `seal`, where only the hash of the payload is at hand."""
     public_key = parse_public(recipient.sealing)
     return types.Seal(
-        key_id=recipient.key_id, ciphertext=SUITE.encrypt(secret, public_key, context.info())
+        key_id=context.key_id, ciphertext=SUITE.encrypt(secret, public_key, context.info())
     )
 
 
@@ -198,10 +203,16 @@ def open_seal(
 ) -> bytes:
     """What is in a seal. Raises CannotOpen where it is another key's, or anything was changed."""
     context = Context(handle, role, sealed.key_id, version, hashlib.sha256(payload).digest())
+    return open_in(context, sealed, private_key)
+
+
+def open_in(context: Context, sealed: types.Seal, private_key: PrivateKey) -> bytes:
+    """As `open_seal`, where only the hash of the payload is at hand."""
     try:
         return SUITE.decrypt(sealed.ciphertext, private_key.hybrid(), context.info())
     except (InvalidTag, ValueError):
         raise CannotOpen(
-            f"the seal to key {sealed.key_id or '(none)'} does not open as the {role}'s for case "
-            f"{handle}: it was sealed to another key, or it or what it belongs to was changed"
+            f"the seal to key {sealed.key_id or '(none)'} does not open as the {context.role}'s "
+            f"for case {context.handle}: it was sealed to another key, or it or what it belongs "
+            "to was changed"
         ) from None

@@ -4,6 +4,7 @@ K = A xor B. A is sealed to the desk that handles the case, B to a custodian and
 alternate one. Either half alone is 32 random bytes that say nothing of K.
 """
 
+import hashlib
 import secrets
 
 from harbourlight.errors import CannotOpen
@@ -44,6 +45,11 @@ def seal(
         one = hpke.seal(half, recipient, handle=handle, role=role, payload=sealed, version=VERSION)
         field.CopyFrom(one)
     return result
+
+
+def payload_hash(sealed: types.SealedIdentity) -> bytes:
+    """What the halves are bound to: SHA-256 of the payload."""
+    return hashlib.sha256(sealed.payload).digest()
 
 
 def open_half(

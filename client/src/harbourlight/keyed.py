@@ -1,0 +1,63 @@
+"""A party that seals, signs or opens with keys of its own, and believes the directory alone."""
+
+from datetime import UTC, datetime
+
+from harbourlight.auditor import Ledger
+from harbourlight.connection import PATIENCE, Credential
+from harbourlight.endpoints import Endpoints
+from harbourlight.errors import BadFile
+from harbourlight.keys.directory import Directory
+from harbourlight.keys.entries import Kind
+from harbourlight.keys.files import KeyFile, KeyRing
+from harbourlight.keys.memory import Memory
+from harbourlight.keys.recipients import read_directory
+from harbourlight.party import Party
+
+NO_KEYS = KeyRing(())
+
+
+class Keyed(Party):
+    """Base of those who hold keys: `keys` are theirs, `memory` is what they saw before."""
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        credential: Credential,
+        *,
+        keys: KeyRing = NO_KEYS,
+        memory: Memory | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        super().__init__(endpoints, credential, patience=patience)
+        self._endpoints = endpoints
+        self._keys = keys
+        self._memory = memory or Memory(endpoints.origin)
+        self._ledger = Ledger(endpoints, patience=patience)
+
+    async def close(self) -> None:
+        """Ends all calls and closes the connections."""
+        await super().close()
+        await self._ledger.close()
+
+    async def _read_directory(self) -> Directory:
+        """The directory as it is now, verified. Raises Untrusted, and BadFile without trust."""
+        found = await read_directory(self._ledger, self._endpoints.trusted(), self._memory)
+        self._memory.save()
+        return found
+
+    def _own(self, kind: Kind, directory: Directory) -> KeyFile:
+        """The newest own key of this kind that counts now. Raises BadFile."""
+        now = datetime.now(UTC)
+        counting = [
+            key
+            for key in self._keys.keys
+            if key.entry.kind is kind
+            and any(one.key_id == key.key_id for one in directory.keys)
+            and not directory.problem(directory.find(key.key_id), now)
+        ]
+        if not counting:
+            raise BadFile(
+                f"among the key files here is no key of kind {kind} that counts now: name yours, "
+                "and see in the directory whether it was published and certified"
+            )
+        return max(counting, key=lambda key: key.entry.number)
