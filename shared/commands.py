@@ -5,7 +5,7 @@ restart; another body under the same id is refused. The record is looked for onl
 is in the way, so a first command pays one insert for it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import ModuleType
@@ -131,12 +131,13 @@ class Commands(Generic[S]):
             events = [self._emitter.outgoing(event, key, now) for event in decision.events]
             lodged = None
             if opening and events:
-                lodged, events = await self._given.lodge(connection, events, opening)
+                lodged, events = await self._given.lodge(
+                    connection, events, opening, is_new=stored is None
+                )
             if also is not None and events:
                 await also(connection, decision.state, lodged.receipt if lodged else None)
             response = reply(decision.state, revision).SerializeToString()
-            await record_answer(connection, call, request.request_id, response, lodged)
-            await outbox.append(connection, events)
+            await record_answer(connection, call, request.request_id, response, lodged, events)
             return Answer(response, lodged.receipt if lodged else None)
 
         answer = await answered_once(self._database, call, request.request_id, work, self._receipts)
@@ -169,30 +170,47 @@ class Commands(Generic[S]):
         await self._database.transaction(work)
 
 
-_ANSWER = """
-INSERT INTO answer (caller, method, request_id, request_hash, response, receipt)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
-"""
-_ANSWER_AND_RECEIPT = f"""
-WITH recorded AS ({_ANSWER} RETURNING receipt)
-INSERT INTO receipt ({COLUMNS}) SELECT receipt, $7, $8, $9, $10 FROM recorded
-"""
+_RECORD = outbox.beside(
+    f"""
+recorded AS (
+    INSERT INTO answer (caller, method, request_id, request_hash, response, receipt)
+    VALUES ($11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING RETURNING receipt
+), kept AS (
+    INSERT INTO receipt ({COLUMNS})
+    SELECT receipt, $17, $18, $19, $20 FROM recorded WHERE receipt IS NOT NULL
+), given AS (
+    INSERT INTO erasure_key (subject, key_id) SELECT $17, $21 FROM recorded
+    WHERE $21::uuid IS NOT NULL
+)""",
+    "SELECT count(*) FROM recorded",
+)
+_LODGED = len(COLUMNS.split(",")) + 1
 
 
 async def record_answer(
-    connection: Connection, call: Call, request_id: str, response: bytes, lodged: Lodged | None
+    connection: Connection,
+    call: Call,
+    request_id: str,
+    response: bytes,
+    lodged: Lodged | None = None,
+    events: Iterable[outbox.Outgoing] = (),
 ) -> None:
-    """Keeps the answer of a command and its receipt, in its transaction and one statement."""
-    done = await connection.execute(
-        _ANSWER_AND_RECEIPT if lodged else _ANSWER,
+    """Keeps the answer of a command and its receipt, and appends its events, in one statement.
+
+    Call it last, as `outbox.append`.
+    """
+    recorded = await outbox.append_beside(
+        connection,
+        _RECORD,
+        events,
         call.caller.name,
         call.method,
         UUID(request_id),
         call.request_hash,
         response,
-        *(lodged.columns if lodged else (None,)),
+        *((*lodged.columns, lodged.new_key) if lodged else (None,) * _LODGED),
     )
-    if done != "INSERT 0 1":
+    if not recorded:
         raise _AnsweredBefore
 
 
@@ -201,7 +219,7 @@ async def answered_once(
     call: Call,
     request_id: str,
     work: Callable[[Connection], Awaitable[Answer]],
-    receipts: Receipts | None,
+    receipts: Receipts | None = None,
 ) -> Answer:
     """The answer of `work`, or the recorded one where this command was answered before.
 

@@ -127,6 +127,10 @@ class KeyStore:
             raise Erased
         return await self._get(row["key_id"])
 
+    async def fresh(self) -> ErasureKey:
+        """A key that is nobody's yet: a subject's once a row of `erasure_key` says so."""
+        return await self._draw()
+
     async def find(self, connection: Connection | Database, subject: str) -> ErasureKey | None:
         """The subject's key, or None where it has none. Raises Erased."""
         row = await connection.fetchrow(

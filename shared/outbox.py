@@ -6,6 +6,7 @@ The relay sends them later, so an event leaves exactly when its change was commi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -35,8 +36,8 @@ class Outgoing:
 NO_TRACE = ""
 
 
-_APPEND = """
-WITH new AS (
+_DRAW = """
+new AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[],
                          $6::text[], $7::bytea[], $8::jsonb[], $9::uuid[], $10::bytea[])
         WITH ORDINALITY
@@ -53,6 +54,8 @@ WITH new AS (
     ON CONFLICT (topic, subject) DO UPDATE SET last = s.last + excluded.last
     RETURNING topic, subject, last
 )
+"""
+_INSERT = """
 INSERT INTO outbox (topic, subject, sequence, type, time, causation_id, traceparent, payload,
                     headers, event_id, commitment)
 SELECT n.topic, n.subject, d.last - n.total + n.place, n.type, n.time, n.causation_id,
@@ -60,6 +63,8 @@ SELECT n.topic, n.subject, d.last - n.total + n.place, n.type, n.time, n.causati
 FROM numbered n JOIN drawn d USING (topic, subject)
 ORDER BY n.nth
 """
+_APPEND = f"WITH {_DRAW} {_INSERT}"
+_COLUMNS = 10
 
 Row = tuple[
     str, str, str, datetime, str | None, str | None, bytes, str | None, str | None, bytes | None
@@ -72,6 +77,28 @@ async def append(connection: Connection, events: Iterable[Outgoing]) -> None:
 
     Call it last: it takes the locks that keep a subject's events in commit order.
     """
+    await append_rows(connection, _rows(events))
+
+
+def beside(ctes: str, result: str) -> str:
+    """A statement that appends events and does what `ctes` say, in one round trip.
+
+    Their placeholders begin at $11, and `result` is the query on them. See `append_beside`.
+    """
+    return f"WITH {ctes}, {_DRAW}, appended AS ({_INSERT}) {result}"
+
+
+async def append_beside(
+    connection: Connection, statement: str, events: Iterable[Outgoing], *arguments: Any
+) -> Any:
+    """Writes the events as `append` does; returns the one value of a statement of `beside`."""
+    columns = zip(*_rows(events), strict=True)
+    return await connection.fetchval(
+        statement, *([list(one) for one in columns] or [[]] * _COLUMNS), *arguments
+    )
+
+
+def _rows(events: Iterable[Outgoing]) -> list[Row]:
     here = current_traceparent()
     rows: list[Row] = []
     for out in events:
@@ -95,7 +122,7 @@ async def append(connection: Connection, events: Iterable[Outgoing]) -> None:
                 out.commitment,
             )
         )
-    await append_rows(connection, rows)
+    return rows
 
 
 async def append_dead_letters(

@@ -44,6 +44,8 @@ class Receipt:
     text: ReceiptText
     opening: Opening = field(repr=False)
     """What makes up its salt: who does not have it cannot tell what the commitment is of."""
+    key: ErasureKey | None = field(default=None, repr=False, compare=False)
+    """The subject's erasure key, under which the command that lodges it keeps what it brings."""
 
     @classmethod
     def of(cls, event: Outgoing, opening: Opening) -> "Receipt":
@@ -61,6 +63,8 @@ class Lodged:
     receipt: Receipt
     wrapped: bytes
     """Its opening, under the subject's erasure key."""
+    new_key: UUID | None = None
+    """Id of that key, where it becomes the subject's only now."""
 
     @property
     def columns(self) -> tuple[Any, ...]:
@@ -161,18 +165,21 @@ class Receipts:
         return response + more.SerializeToString()
 
     async def lodge(
-        self, connection: Connection, events: list[Outgoing], opening: Opening
+        self, connection: Connection, events: list[Outgoing], opening: Opening, *, is_new: bool
     ) -> tuple[Lodged, list[Outgoing]]:
         """A receipt of the first event, and the events with its commitment on the first.
 
-        `connection` is the transaction that has locked, or just saved, the events' subject. Raises
-        Refusal where that was erased.
+        `connection` is the transaction that has locked the events' subject, or has just made it
+        (`is_new`). Raises Refusal where that was erased.
         """
         first = replace(events[0], event_id=new_event_id(events[0].time))
-        receipt = Receipt.of(first, opening)
-        key = await self._keys.of(connection, first.subject)
+        # What is new has no key, so there is nothing to look for: the row that gives it one is
+        # written with the receipt's.
+        key = await (self._keys.fresh() if is_new else self._keys.of(connection, first.subject))
+        receipt = replace(Receipt.of(first, opening), key=key)
         parts = opening.nonce + opening.public_key + opening.request_hash
-        lodged = Lodged(receipt, key.wrap(_place(receipt.text.event_id), parts))
+        wrapped = key.wrap(_place(receipt.text.event_id), parts)
+        lodged = Lodged(receipt, wrapped, key.id if is_new else None)
         return lodged, [replace(first, commitment=receipt.text.commitment), *events[1:]]
 
     async def opened(self, database: Database, rows: Sequence[asyncpg.Record]) -> list[Receipt]:

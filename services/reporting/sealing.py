@@ -127,8 +127,10 @@ class Sealing:
         if not (lodged.number or lodged.identity):
             return None
 
-        async def write(connection: Connection, case: Case, _: Receipt | None) -> None:
-            wrapping = Wrapping(await self._keys.of(connection, case.handle), case.handle)
+        async def write(connection: Connection, case: Case, receipt: Receipt | None) -> None:
+            key = receipt.key if receipt else None
+            key = key or await self._keys.of(connection, case.handle)
+            wrapping = Wrapping(key, case.handle)
             rows, seals = [], []
             if lodged.identity:
                 if case.amendments:

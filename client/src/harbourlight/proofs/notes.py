@@ -10,6 +10,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -72,7 +73,7 @@ class VerifierKey:
                 f"({ED25519}) or a witness's cosignatures ({COSIGNATURE}), with 32 bytes"
             )
 
-    @property
+    @cached_property
     def key_id(self) -> bytes:
         """Four bytes that, with the name, tell its signatures from others'."""
         text = self.name.encode() + b"\n" + bytes([self.algorithm]) + self.public_bytes
@@ -154,12 +155,15 @@ class SignerKey:
 
     def sign(self, text: str, time: int = 0) -> "Signature":
         """Its signature; `time`, in seconds since 1970, is a cosignature's alone."""
-        key = Ed25519PrivateKey.from_private_bytes(self.private_bytes)
         if self.verifier.algorithm == COSIGNATURE:
-            data = time.to_bytes(8, "big") + key.sign(_cosigned(text, time))
+            data = time.to_bytes(8, "big") + self._key.sign(_cosigned(text, time))
         else:
-            data = key.sign(text.encode())
+            data = self._key.sign(text.encode())
         return Signature(self.verifier.name, self.verifier.key_id, data)
+
+    @cached_property
+    def _key(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.private_bytes)
 
 
 def _cosigned(text: str, time: int) -> bytes:
