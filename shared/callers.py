@@ -1,12 +1,13 @@
 """Who calls: people by signed token, companies by the signature of each call."""
 
+import contextlib
 import hashlib
 import json
 import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ import jwt
 from harbourlight import handle, signing
 from harbourlight.options.v1 import options_pb2 as options
 from shared.errors import Kind, Refusal
+from shared.issuers import AUDIENCE as AUDIENCE
+from shared.issuers import EVERYTHING as EVERYTHING
+from shared.issuers import IssuerKeys
 
 log = logging.getLogger(__name__)
 
-AUDIENCE = "harbourlight"
-EVERYTHING = "*"
+MOST_HOURS = 12.0
+"""How long a token may live from its making, where settings say nothing else."""
 _CACHED_TOKENS = 4096
 LOOK_SECONDS = 1.0
 """How soon a key that was added or withdrawn counts."""
@@ -69,13 +73,33 @@ ANYBODY = Caller(options.ROLE_PUBLIC, "anybody")
 class Callers:
     """Authenticates a call by its metadata and exact request bytes."""
 
-    def __init__(self, origin: str, jwks: Path | None) -> None:
+    def __init__(
+        self,
+        origin: str,
+        jwks: Path | None,
+        issuers: Iterable[IssuerKeys] = (),
+        most_hours: float = MOST_HOURS,
+    ) -> None:
+        """`issuers` beside the key file; no token may live for longer than `most_hours`."""
         self._origin = origin
+        self._issuers = {one.issuer.url: one for one in issuers}
+        self._others = {name for one in self._issuers.values() for name in one.issuer.organisations}
+        self._most_seconds = most_hours * 3600
         self._jwks = jwks
         self._keys: dict[str, jwt.PyJWK] = {}
         self._looked_at = -math.inf
         self._read: tuple[int, ...] = ()
         self._known: OrderedDict[str, Caller] = OrderedDict()
+
+    async def learn(self, metadata: Mapping[str, str]) -> None:
+        """Asks the issuer of a token for its keys where that is due, before `identify`."""
+        if not self._issuers or "authorization" not in metadata:
+            return
+        token = metadata["authorization"].partition(" ")[2].strip()
+        with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError):
+            keys = self._issuers.get(_issuer_of(token))
+            if keys is not None:
+                await keys.know(_key_id(token))
 
     def identify(self, method: str, metadata: Mapping[str, str], request: bytes) -> Caller:
         """The caller. Raises Refusal (UNAUTHENTICATED) where a credential is not valid."""
@@ -98,22 +122,36 @@ class Callers:
         if (known := self._known.get(token)) and known.expires > time.time():
             return known
         try:
-            header = jwt.get_unverified_header(token)
-            claims = jwt.decode(
-                token,
-                self._key(str(header.get("kid", ""))),
-                algorithms=["EdDSA"],
-                audience=AUDIENCE,
-                issuer=self._origin,
-                options={"require": ["exp", "iat", "sub", "iss", "aud"]},
-            )
+            keys = self._issuers.get(_issuer_of(token)) if self._issuers else None
+            claims = self._by_issuer(token, keys) if keys else self._by_file(token)
+            life = claims["exp"] - claims["iat"]
+            if life > self._most_seconds:
+                raise ValueError(
+                    f"it lives for {life / 3600:.1f} h, and {self._most_seconds / 3600:g} h are "
+                    "the most here"
+                )
             caller = replace(_caller(claims), expires=float(claims["exp"]))
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise _unauthenticated(f"the token is not accepted: {error}") from error
-        self._known[token] = caller
-        if len(self._known) > _CACHED_TOKENS:
-            self._known.popitem(last=False)
+        # A key that its issuer withdraws has to count no more, so those are looked at anew.
+        if keys is None:
+            self._known[token] = caller
+            if len(self._known) > _CACHED_TOKENS:
+                self._known.popitem(last=False)
         return caller
+
+    def _by_file(self, token: str) -> dict[str, Any]:
+        key = self._key(_key_id(token))
+        claims = _verified(token, key, ["EdDSA"], AUDIENCE, self._origin)
+        if claims.get("org") in self._others:
+            raise ValueError(f"another issuer speaks for the org {claims['org']!r}")
+        return claims
+
+    def _by_issuer(self, token: str, keys: IssuerKeys) -> dict[str, Any]:
+        key, issuer = keys.find(_key_id(token)), keys.issuer
+        claims = _verified(token, key, [str(key.algorithm_name)], issuer.audience, issuer.url)
+        issuer.check(claims)
+        return claims
 
     def _key(self, key_id: str) -> jwt.PyJWK:
         if key_id not in self._keys:
@@ -137,6 +175,29 @@ class Callers:
         self._keys = {key.key_id: key for key in listed.keys if key.key_id}
         self._known.clear()
         self._read = version
+
+
+def _key_id(token: str) -> str:
+    return str(jwt.get_unverified_header(token).get("kid", ""))
+
+
+def _issuer_of(token: str) -> str:
+    """Who the token says that it is of; nothing is verified yet."""
+    return str(jwt.decode(token, options={"verify_signature": False}).get("iss", ""))
+
+
+def _verified(
+    token: str, key: jwt.PyJWK, algorithms: list[str], audience: str, issuer: str
+) -> dict[str, Any]:
+    found: dict[str, Any] = jwt.decode(
+        token,
+        key,
+        algorithms=algorithms,
+        audience=audience,
+        issuer=issuer,
+        options={"require": ["exp", "iat", "sub", "iss", "aud"]},
+    )
+    return found
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:

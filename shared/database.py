@@ -102,6 +102,10 @@ class Database:
         ):
             return await work(connection)
 
+    async def execute(self, query: str, *arguments: Any) -> str:
+        """Runs one statement that is a transaction of its own; what the server says it did."""
+        return await self._pool.execute(query, *arguments)
+
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of a read outside any transaction."""
         return await self._pool.fetch(query, *arguments)

@@ -20,7 +20,7 @@ from grpc_reflection.v1alpha import reflection
 
 from harbourlight import work
 from harbourlight.options.v1 import options_pb2 as options
-from shared import contract, errors, statuses, telemetry
+from shared import contract, errors, statuses, telemetry, uploads
 from shared.callers import Caller, Callers, authorise
 from shared.commands import Call
 from shared.errors import Kind, Refusal, Violation
@@ -91,6 +91,7 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
         request_class = contract.message_class(method.input_type)
 
         limits = MethodLimits.of(method)
+        is_stream = method.server_streaming or method.client_streaming
 
         @contextlib.asynccontextmanager
         async def admit(raw: bytes, context: Context) -> AsyncIterator[tuple[Message, Call]]:
@@ -104,11 +105,12 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
                 limits, path, context.peer(), digest, metadata.get(work.WORK)
             )
             try:
-                if not method.server_streaming:
+                if not is_stream:
                     await visit.turn()
+                await self._callers.learn(metadata)
                 caller = self._identify(visit, path, metadata, raw)
                 authorise(caller, roles, path)
-                visit.of(caller, stream=method.server_streaming)
+                visit.of(caller, stream=is_stream)
                 yield read(raw, caller), Call(caller, path, digest, self._stopping)
             finally:
                 visit.leave()
@@ -130,6 +132,9 @@ class Doorkeeper(grpc.aio.ServerInterceptor):
                 )
             return request
 
+        if method.client_streaming:
+            upload = _upload(path, admit, handler.stream_unary, request_class)
+            return grpc.stream_unary_rpc_method_handler(upload)
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(_stream(path, admit, handler.unary_stream))
         return grpc.unary_unary_rpc_method_handler(_unary(path, admit, handler.unary_unary))
@@ -158,21 +163,46 @@ def _unary(
     path: str, admit: Admit, serve: Callable[[Message, Call], Awaitable[Message | bytes]]
 ) -> Callable[[bytes, Context], Awaitable[bytes]]:
     async def guarded(raw: bytes, context: Context) -> bytes:
-        with telemetry.call_span(path) as span:
-            try:
-                async with admit(raw, context) as (request, call):
-                    response = await serve(request, call)
-            except Refusal as refusal:
-                span.set_attribute(telemetry.RPC_STATUS, statuses.CODES[refusal.kind].name)
-                await _abort(context, refusal)
-                raise
-            except Exception:
-                await _internal(path, span, context)
-                raise
-            span.set_attribute(telemetry.RPC_STATUS, "OK")
-            return response if isinstance(response, bytes) else response.SerializeToString()
+        async def work() -> Message | bytes:
+            async with admit(raw, context) as (request, call):
+                return await serve(request, call)
+
+        return await _answer(path, context, work)
 
     return guarded
+
+
+def _upload(
+    path: str,
+    admit: Admit,
+    serve: Callable[[AsyncIterator[Message], Call], Awaitable[Message | bytes]],
+    kind: type[Message],
+) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
+    async def guarded(requests: AsyncIterator[bytes], context: Context) -> bytes:
+        async def work() -> Message | bytes:
+            async with admit(await uploads.first(requests), context) as (request, call):
+                return await serve(uploads.decoded(request, requests, kind), call)
+
+        return await _answer(path, context, work)
+
+    return guarded
+
+
+async def _answer(
+    path: str, context: Context, work: Callable[[], Awaitable[Message | bytes]]
+) -> bytes:
+    with telemetry.call_span(path) as span:
+        try:
+            response = await work()
+        except Refusal as refusal:
+            span.set_attribute(telemetry.RPC_STATUS, statuses.CODES[refusal.kind].name)
+            await _abort(context, refusal)
+            raise
+        except Exception:
+            await _internal(path, span, context)
+            raise
+        span.set_attribute(telemetry.RPC_STATUS, "OK")
+        return response if isinstance(response, bytes) else response.SerializeToString()
 
 
 def _stream(

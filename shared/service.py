@@ -15,13 +15,14 @@ from shared import logs, telemetry
 from shared.callers import Callers
 from shared.consumer import Consumer, Subscription
 from shared.database import Database
+from shared.issuers import IssuerKeys, read_issuers
 from shared.kafka import Kafka
 from shared.limits import Limits
 from shared.migrate import SHARED, migrate
 from shared.relay import Relay, prepare
 from shared.server import Server
 from shared.settings import Settings
-from shared.tls import check_listen
+from shared.tls import check_listen, client_context
 from shared.validation import Check, Validator
 from shared.wakeups import Wakeups
 
@@ -105,8 +106,11 @@ async def _run(
     for consumer in consumers:
         consumer.start()
     timers = [asyncio.create_task(_tick(timer)) for timer in parts.timers]
+    context = client_context(settings.oidc_ca)
+    listed = read_issuers(settings.oidc_issuers) if settings.oidc_issuers else []
+    issuers = [IssuerKeys(one, context) for one in listed]
     server = Server(
-        Callers(settings.origin, settings.jwks),
+        Callers(settings.origin, settings.jwks, issuers, settings.token_hours),
         Validator(formats),
         Limits(settings.secret, settings.shared_addresses),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
+from shared.callers import MOST_HOURS
 from shared.tls import Tls
 
 
@@ -39,6 +40,12 @@ class Settings:
     """Where many callers come from one address, such as a gateway's; private ones count as such."""
     jwks: Path | None
     """File with the public keys that people's tokens are signed by."""
+    oidc_issuers: Path | None
+    """File with the issuers that people's tokens may come from as well: `shared.issuers`."""
+    oidc_ca: Path | None
+    """File with the authority of the issuers' certificates; None trusts what the machine trusts."""
+    token_hours: float
+    """How long a token of people may live from its making."""
     origin: str
     """Name of the installation, which every call signature is bound to."""
     secret: bytes
@@ -49,6 +56,9 @@ class Settings:
     """Folder for trace files; None exports by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT is set."""
     topic_prefix: str
     """Put before every topic and group, so that installations can share a broker."""
+    blobs: str
+    """URL of the store of large ciphertexts, such as s3://bucket/prefix; empty keeps them in the
+    service's own schema."""
     instance: str
     """Name of this process among its siblings, for static group membership."""
 
@@ -99,13 +109,26 @@ class Settings:
             tls=_tls(path("TLS_CERTIFICATE"), path("TLS_KEY"), path("TLS_CLIENT_CA")),
             shared_addresses=_networks(environment.get("HARBOURLIGHT_SHARED_ADDRESSES", "")),
             jwks=path("JWKS"),
+            oidc_issuers=path("OIDC_ISSUERS"),
+            oidc_ca=path("OIDC_CA"),
+            token_hours=_hours(environment.get("HARBOURLIGHT_TOKEN_HOURS", "")),
             origin=environment.get("HARBOURLIGHT_ORIGIN", "harbourlight.local"),
             secret=bytes.fromhex(required("SECRET", "64 hexadecimal digits")),
             promise_key=path("PROMISE_KEY"),
             telemetry=path("TELEMETRY"),
             topic_prefix=environment.get("HARBOURLIGHT_TOPIC_PREFIX", ""),
+            blobs=environment.get("HARBOURLIGHT_BLOBS", ""),
             instance=environment.get("HARBOURLIGHT_INSTANCE", "1"),
         )
+
+
+def _hours(text: str) -> float:
+    try:
+        return float(text) if text else MOST_HOURS
+    except ValueError:
+        raise MissingSetting(
+            f"HARBOURLIGHT_TOKEN_HOURS is {text!r}, and not a number of hours"
+        ) from None
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -20,18 +20,23 @@ def main() -> int:
     up = commands.add_parser("up", help="start everything and stay up")
     up.add_argument("--data", type=Path, help="data folder; endpoints.json is written in it")
     up.add_argument("--fresh", action="store_true", help="empty the data folder first")
+    up.add_argument(
+        "--only-servers", action="store_true", help="PostgreSQL and Kafka without the services"
+    )
     options = parser.parse_args()
-    code = run(lambda: _up(options.data, options.fresh))
+    code = run(lambda: _up(options.data, options.fresh, not options.only_servers))
     if code != 1:
         print("stopped")
     return 0 if code > 128 else code
 
 
-async def _up(data: Path | None, fresh: bool) -> int:
+async def _up(data: Path | None, fresh: bool, services: bool) -> int:
     endpoints = (data or HOME) / "endpoints.json"
     parent = os.getppid()
     print("starting", flush=True)
-    async with Stack(data or HOME / "up", fresh=fresh, publish=endpoints) as stack:
+    async with Stack(
+        data or HOME / "up", services=services, fresh=fresh, publish=endpoints
+    ) as stack:
         for role in stack.endpoints["tokens"]:
             print(f"  token of {role}: {stack.endpoints['tokens'][role]}")
         print(f"  logs: {stack.endpoints['logs']}")

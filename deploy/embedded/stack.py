@@ -143,6 +143,8 @@ class Stack:
         pair = self.authority.pair(process.principal)
         settings = {
             "JWKS": str(self.jwks),
+            # Who develops here does not want to log in every day.
+            "TOKEN_HOURS": str(31 * 24),
             "ORIGIN": ISSUER,
             "SECRET": self._folder.secret(f"service {service}"),
             "TELEMETRY": str(self._folder.folder("telemetry")),

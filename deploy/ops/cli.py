@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from deploy.embedded.bootstrap import HOME
-from deploy.ops import commands, commands_dlq, commands_verify, site
+from deploy.ops import commands, commands_dlq, commands_proof, site
 from deploy.ops.options import EXITS
 from deploy.ops.site import OpsError
 from harbourlight.errors import BadFile
@@ -45,5 +45,5 @@ def parser() -> argparse.ArgumentParser:
     dlq = subparsers.add_parser("dlq", help="events that were put aside")
     commands_dlq.register(dlq.add_subparsers(required=True, metavar="command"))
     commands.register(subparsers)
-    commands_verify.register(subparsers)
+    commands_proof.register(subparsers)
     return top

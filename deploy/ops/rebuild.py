@@ -41,14 +41,24 @@ class Refilled:
 
 
 async def topics(
-    site: Site, operator: str, reason: str, *, service: str = "", dry_run: bool = False
+    site: Site,
+    operator: str,
+    reason: str,
+    *,
+    service: str = "",
+    dry_run: bool = False,
+    unsent: bool = False,
 ) -> list[Refilled]:
-    """Sends again what the outboxes have sent and the topics do not hold. Raises Unreachable."""
+    """Sends again what the outboxes have sent and the topics do not hold.
+
+    With `unsent` also what was not sent yet; no relay may run then. Raises Unreachable.
+    """
     done = []
     for name in [service] if service else topology.DATABASES:
         async with site.connect() as connection:
             rows = await connection.fetch(
-                f"SELECT {COLUMNS} FROM {name}.outbox WHERE sent_at IS NOT NULL ORDER BY id"
+                f"SELECT {COLUMNS} FROM {name}.outbox WHERE $1 OR sent_at IS NOT NULL ORDER BY id",
+                unsent,
             )
             records = [record_of(row, name, site.prefix) for row in rows]
             missing = await asyncio.to_thread(_missing, site, records)
@@ -57,6 +67,10 @@ async def topics(
                 detail = f"{len(missing)} records of {len(rows)} kept"
                 await parked.record(
                     connection, name, operator, "rebuild topics", reason, detail=detail
+                )
+            if unsent and not dry_run:
+                await connection.execute(
+                    f"UPDATE {name}.outbox SET sent_at = now() WHERE sent_at IS NULL"
                 )
         done.append(Refilled(name, len(rows), len(missing)))
     return done

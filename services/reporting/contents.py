@@ -1,6 +1,6 @@
 """What is sealed in cases, and the dialogue: one command, one transaction; and what is read."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from harbourlight.options.v1 import options_pb2 as options
 from harbourlight.reporting.v1 import content_pb2 as pb
@@ -45,6 +45,15 @@ def _desk_of(caller: Caller, case: Case) -> str:
     return next((desk for desk in desks if caller.works_at(desk)), "")
 
 
+async def readable(connection: Connection, caller: Caller, handle: str) -> Case:
+    """The case, where it is the caller's to read in. Raises Refusal."""
+    case = await store.case_in(connection, handle)
+    if case is None or not sees(caller, case):
+        raise not_found("case")
+    _not_erased(case)
+    return case
+
+
 class Contents:
     """The commands and queries of ContentService."""
 
@@ -55,7 +64,10 @@ class Contents:
         receipts: Receipts,
         tokens: SignedTokens,
         sealing: Sealing,
+        erase_files: Callable[[Connection, str], Awaitable[None]],
     ) -> None:
+        """`erase_files` removes the files of a case that is erased."""
+        self._erase_files = erase_files
         self._database = database
         self._keys = keys
         self._sealing = sealing
@@ -156,6 +168,7 @@ class Contents:
         async def write(connection: Connection, case: Case, _: Receipt | None) -> None:
             if case.state == CaseState.ERASED:
                 await store.erase(connection, case.handle)
+                await self._erase_files(connection, case.handle)
                 await self._keys.erase(connection, case.handle)
 
         return await self._commands.run(
@@ -215,10 +228,7 @@ class Contents:
         """What was written behind a place, oldest first: some of it, if it is much."""
 
         async def read(connection: Connection) -> list[pb.Message]:
-            case = await store.case_in(connection, handle)
-            if case is None or not sees(call.caller, case):
-                raise not_found("case")
-            _not_erased(case)
+            case = await readable(connection, call.caller, handle)
             if sealed.place(case) <= after:
                 return []
             desk = case.desk_now if call.caller.role == options.ROLE_AUTHORITY else ""

@@ -17,7 +17,7 @@ from shared.erasure import KeyStore
 from shared.errors import Violation, invalid
 from shared.receipts import Receipt
 
-REPORT = "REPORT"
+REPORT, EVIDENCE = "REPORT", "EVIDENCE"
 Also = Callable[[Connection, Case, Receipt | None], Awaitable[None]]
 
 _DIRECTORY_KEY = re.compile(r"[0-9a-f]{16}")
@@ -104,6 +104,10 @@ class Sealing:
     def message(self, request: pb.SendMessageRequest, lodged: Lodged) -> Also | None:
         """What a company writes."""
         return self._of_company(request, lodged, translate.enum_of(request, "purpose"))
+
+    def evidence(self, request: Any, lodged: Lodged) -> Also | None:
+        """The description of a file that is to come."""
+        return self._of_company(request, lodged, EVIDENCE)
 
     def desk_message(self, request: pb.SendMessageRequest) -> Also:
         """What a desk writes."""

@@ -179,6 +179,12 @@ async def latest_report(connection: Connection, handle: str) -> MessageRow | Non
     return None if row is None else _message(row)
 
 
+async def message_at(connection: Connection, handle: str, place: int) -> MessageRow | None:
+    """What was written at a place, or None."""
+    row = await connection.fetchrow(f"{_MESSAGES} AND m.place = $3", handle, "", place)
+    return None if row is None else _message(row)
+
+
 def _message(row: asyncpg.Record) -> MessageRow:
     return MessageRow(*row)
 

@@ -44,6 +44,9 @@ class Installation(NamedTuple):
             async for response in self.channel.unary_stream(path)(request, metadata=metadata):
                 return bytes(response)
             raise AssertionError(f"{path} ended without a response")
+        if method.client_streaming:
+            answered = self.channel.stream_unary(path)(iter([request]), metadata=metadata)
+            return bytes(await answered)
         return bytes(await self.channel.unary_unary(path)(request, metadata=metadata))
 
     async def as_company(self, method: MethodDescriptor, request: bytes) -> bytes:
@@ -96,12 +99,20 @@ def servicer(service: ServiceDescriptor, reached: list[Reached]) -> Any:
 
         return serve
 
+    def upload(method: MethodDescriptor, answer: type[Message]) -> Callable[..., Any]:
+        async def serve(requests: AsyncIterator[Message], call: Call) -> Message:
+            reached.append(Reached(call.method, call.caller.role))
+            return answer()
+
+        return serve
+
+    def shape(method: MethodDescriptor) -> Callable[..., Any]:
+        if method.client_streaming:
+            return upload
+        return stream if method.server_streaming else unary
+
     made = {
-        method.name: staticmethod(
-            (stream if method.server_streaming else unary)(
-                method, contract.message_class(method.output_type)
-            )
-        )
+        method.name: staticmethod(shape(method)(method, contract.message_class(method.output_type)))
         for method in service.methods
     }
     return type(service.name, (), made)()

@@ -57,6 +57,8 @@ _MORE: dict[str, dict[str, Any]] = {
     "reporting.v1.SendMessageRequest": {"purpose": 1, "content": _CONTENT},
     "reporting.v1.ResealCaseRequest": {"desk": "POLICE", "half": _SEAL},
     "reporting.v1.EraseCaseRequest": {"reason": 1},
+    "reporting.v1.AddEvidenceRequest": {"content": _CONTENT, "size": 1, "sha256": bytes(32)},
+    "reporting.v1.GetEvidenceRequest": {"number": 1},
     "triage.v1.RejectReferralRequest": {"reason": 1},
     "triage.v1.RequestInformationRequest": {"topics": [1]},
     "triage.v1.RecordProgressRequest": {"state": 4},

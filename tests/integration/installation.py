@@ -77,6 +77,12 @@ class Process:
 
         await eventually(look)
 
+    def peak_memory(self) -> int:
+        """The most that it has had resident, in bytes."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        line = next(one for one in status.splitlines() if one.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
     async def kill(self) -> None:
         """Ends it as a power cut would."""
         if self._process.returncode is None:

@@ -189,7 +189,7 @@ class Connection:
         """
         service, path = _route(request.DESCRIPTOR)
         data = request.SerializeToString()
-        invoke = await self._callable(service, path, stream=False)
+        invoke = await self._callable(service, path, "unary_unary")
         patience = _Patience(self._patience)
         paid: Metadata = ()
         effort = Effort(self._on_work)
@@ -207,6 +207,45 @@ class Connection:
             else:
                 await patience.wait(failure)
 
+    async def upload(
+        self, first: Message, rest: Callable[[], AsyncGenerator[Message, None]], response: type[R]
+    ) -> R:
+        """The answer to a stream of requests, tried again while the service is away.
+
+        Every attempt sends `first`, whose bytes are what is signed, and then what `rest` yields,
+        which finds out where to go on. Raises what `harbourlight.errors` and `rest` do.
+        """
+        service, path = _route(first.DESCRIPTOR)
+        data = first.SerializeToString()
+        invoke = await self._callable(service, path, "stream_unary")
+        patience = _Patience(self._patience)
+        while True:
+            failed: list[Exception] = []
+
+            async def requests(failed: list[Exception] = failed) -> AsyncGenerator[bytes, None]:
+                yield data
+                try:
+                    async with aclosing(rest()) as messages:
+                        async for message in messages:
+                            patience.answered()
+                            yield message.SerializeToString()
+                except Exception as error:
+                    # gRPC would only log it, and cancel the call.
+                    failed.append(error)
+
+            try:
+                answer: bytes = await invoke(
+                    requests(), metadata=self._credential.metadata(path, data)
+                )
+            except grpc.aio.AioRpcError as error:
+                if failed:
+                    raise failed[0] from None
+                await patience.wait(self._failure(error, service))
+            else:
+                if failed:
+                    raise failed[0]
+                return response.FromString(answer)
+
     async def watch(
         self, request: Callable[[], Message], response: type[R]
     ) -> AsyncGenerator[R, None]:
@@ -221,7 +260,7 @@ class Connection:
             service, path = _route(message.DESCRIPTOR)
             data = message.SerializeToString()
             opened = time.monotonic()
-            open_stream = await self._callable(service, path, stream=True)
+            open_stream = await self._callable(service, path, "unary_stream")
             stream = open_stream(data, metadata=self._credential.metadata(path, data))
             try:
                 async for answer in stream:
@@ -252,11 +291,10 @@ class Connection:
                         etags[identity(one)] = one.etag
                         yield one
 
-    async def _callable(self, service: str, path: str, *, stream: bool) -> Any:
-        """The bytes-in, bytes-out callable of a method."""
+    async def _callable(self, service: str, path: str, kind: str) -> Any:
+        """The bytes-in, bytes-out callable of a method; `kind` is gRPC's name for its shape."""
         if path not in self._callables:
-            channel = await self._channel(service)
-            open_call = channel.unary_stream if stream else channel.unary_unary
+            open_call = getattr(await self._channel(service), kind)
             self._callables[path] = open_call(path, None, None)
         return self._callables[path]
 

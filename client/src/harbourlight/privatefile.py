@@ -1,8 +1,11 @@
 """Files that are their owner's alone: mode 600, written whole or not at all."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from harbourlight.errors import BadFile
 
@@ -39,10 +42,20 @@ def write_private(path: Path, content: str | bytes, *, replace: bool = False) ->
 
     Raises FileExistsError where it exists and `replace` is not set, OSError where it fails.
     """
+    with private_temporary(path, replace=replace) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def private_temporary(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
+    """A file of mode 600 that takes this path, on disk, once the block ends without an error.
+
+    Raises FileExistsError where it exists and `replace` is not set, OSError where it fails.
+    """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if replace:

@@ -160,6 +160,9 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
     ),
     reporting_events.ReportWithdrawn: _report_withdrawn,
     reporting_events.MessageSent: _message,
+    reporting_events.EvidenceAdded: lambda e: (
+        f"A file of yours has arrived whole (your number {e.number})."
+    ),
     reporting_events.CaseResealed: lambda e: f"Your case was sealed to {_desk(e.desk)}.",
     reporting_events.ResealConfirmed: lambda e: (
         f"{_desk(e.desk).capitalize()} opens your case; the desk before no longer does."

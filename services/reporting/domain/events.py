@@ -103,3 +103,11 @@ class CaseErased:
 
     handle: str
     reason: str
+
+
+@dataclass(frozen=True)
+class EvidenceAdded:
+    """A file of the case arrived whole."""
+
+    handle: str
+    number: int

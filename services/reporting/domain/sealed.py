@@ -58,7 +58,7 @@ def take(case: Case, lodged: Lodged) -> Case:
 
 def company_message(case: Case | None, *, lodged: Lodged, purpose: str) -> Decision[Case]:
     """What the company writes to the desk."""
-    known = _in_dialogue(case)
+    known = in_dialogue(case)
     if not lodged.number:
         raise invalid([Violation("content", "is required: a message is a content")])
     written = take(known, lodged)
@@ -67,7 +67,7 @@ def company_message(case: Case | None, *, lodged: Lodged, purpose: str) -> Decis
 
 def desk_message(case: Case | None, *, number: int, purpose: str) -> Decision[Case]:
     """What the desk writes to the company."""
-    known = _in_dialogue(case)
+    known = in_dialogue(case)
     _follows(DESK, number, known.desk_number)
     written = replace(known, desk_number=number)
     return Decision(written, (MessageSent(known.handle, DESK, number, purpose),))
@@ -75,13 +75,13 @@ def desk_message(case: Case | None, *, number: int, purpose: str) -> Decision[Ca
 
 def reseal(case: Case | None, *, desk: str) -> Decision[Case]:
     """The case sealed for another desk, or for a new key of its own."""
-    known = _in_dialogue(case)
+    known = in_dialogue(case)
     return Decision(known, (CaseResealed(known.handle, desk),))
 
 
 def confirm(case: Case | None) -> Decision[Case]:
     """The desk that took the case over opens it: the one before is done with it."""
-    known = _in_dialogue(case)
+    known = in_dialogue(case)
     if not known.previous_desk:
         raise Refusal(
             Kind.WRONG_STATE, "nothing waits to be confirmed: the case has come from no other desk"
@@ -106,7 +106,7 @@ def place(case: Case) -> int:
     return case.company_number + case.desk_number
 
 
-def _in_dialogue(case: Case | None) -> Case:
+def in_dialogue(case: Case | None) -> Case:
     """A reported case. That the referral has ended ends no dialogue: reasons follow decisions."""
     if case is None:
         raise not_found("case")

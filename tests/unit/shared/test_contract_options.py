@@ -33,7 +33,7 @@ def test_nothing_else_is_an_event(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "count"), [(reporting, 11), (reporting_pb2, 0)], ids=lambda value: str(value)[:9]
+    ("module", "count"), [(reporting, 12), (reporting_pb2, 0)], ids=lambda value: str(value)[:9]
 )
 def test_the_events_of_a_module_are_found(module: ModuleType, count: int) -> None:
     found = [event.name for event in contract.event_types(module)]

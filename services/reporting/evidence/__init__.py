@@ -1,0 +1,1 @@
+"""Files of a case: the same rooms as the service, for what arrives as a stream."""
