@@ -167,9 +167,9 @@ class _Traced:
             traceparent=incoming.traceparent,
         )
         try:
-            self._reactor.react(replace(incoming, traceparent=telemetry.traceparent_of(span)))
+            self._reactor.react(replace(incoming, traceparent=span.traceparent))
         except Exception as error:
-            telemetry.failed(span, str(error))
+            span.failure = str(error)
             raise
         finally:
             span.end()

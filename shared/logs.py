@@ -4,14 +4,14 @@ import logging
 import sys
 
 import structlog
-from opentelemetry import trace
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from shared import telemetry
 
 
 def _trace_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    found = trace.get_current_span().get_span_context()
-    if found.is_valid:
-        event["trace_id"] = f"{found.trace_id:032x}"
+    if found := telemetry.current_trace_id():
+        event["trace_id"] = found
     return event
 
 

@@ -195,13 +195,13 @@ async def _answer(
         try:
             response = await work()
         except Refusal as refusal:
-            span.set_attribute(telemetry.RPC_STATUS, statuses.CODES[refusal.kind].name)
+            span.attributes[telemetry.RPC_STATUS] = statuses.CODES[refusal.kind].name
             await _abort(context, refusal)
             raise
         except Exception:
             await _internal(path, span, context)
             raise
-        span.set_attribute(telemetry.RPC_STATUS, "OK")
+        span.attributes[telemetry.RPC_STATUS] = "OK"
         return response if isinstance(response, bytes) else response.SerializeToString()
 
 
@@ -233,8 +233,8 @@ async def _abort(context: Context, refusal: Refusal) -> None:
 
 async def _internal(path: str, span: Any, context: Context) -> None:
     log.exception("call %s failed", path)
-    telemetry.failed(span, "internal")
-    span.set_attribute(telemetry.RPC_STATUS, "INTERNAL")
+    span.failure = "internal"
+    span.attributes[telemetry.RPC_STATUS] = "INTERNAL"
     await context.abort(
         grpc.StatusCode.INTERNAL, "something failed here, and nothing was changed; it is logged"
     )

@@ -3,19 +3,20 @@
 kafka-python has no instrumentation that sees `poll()`, so the spans are made here.
 """
 
-import contextlib
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from opentelemetry import context, trace
+from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+from opentelemetry.trace import SpanKind
+
+from shared import spans
+from shared.spans import Span, SpanFile
 
 # OpenTelemetry semantic conventions, messaging and RPC.
 MESSAGING_SYSTEM = "messaging.system"
@@ -32,96 +33,55 @@ RPC_STATUS = "rpc.response.status_code"
 CASE = "harbourlight.case"
 EVENT_TYPE = "harbourlight.event.type"
 
-_MOST_LINKS = 128
-_propagator = TraceContextTextMapPropagator()
-_tracer = trace.get_tracer("harbourlight")
-
 
 def set_up(service: str, folder: Path | None) -> TracerProvider:
     """Begins to export: to a file in `folder`, or by OTLP where the environment names a server.
 
-    The file holds one JSON object per span and line.
+    The file holds one JSON object per span and line. How many traces are sampled is said by
+    OpenTelemetry's own variables; without them, all are.
     """
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    Span.resource = provider.resource
+    Span.sampler = None if provider.sampler is DEFAULT_ON else provider.sampler
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / f"{service}.jsonl").open("a", encoding="utf-8")
-        exporter = ConsoleSpanExporter(out=file, formatter=_one_line)
-        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
-    else:
-        _export_by_otlp(provider)
+        file = SpanFile(folder / f"{service}.jsonl")
+        provider.add_span_processor(file)
+        Span.recorder = file.take
+    elif os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+        batches = BatchSpanProcessor(OTLPSpanExporter())
+        provider.add_span_processor(batches)
+        Span.recorder = lambda span: batches.on_end(span.for_sdk())
     trace.set_tracer_provider(provider)
     return provider
 
 
-def _export_by_otlp(provider: TracerProvider) -> None:
-    import os
-
-    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-
-
-def _one_line(span: ReadableSpan) -> str:
-    """What a picture of the path needs; the SDK's own JSON takes ten times as long to write."""
-    context = span.get_span_context()
-    assert context is not None
-    return (
-        json.dumps(
-            {
-                "service": span.resource.attributes["service.name"],
-                "trace": f"{context.trace_id:032x}",
-                "span": f"{context.span_id:016x}",
-                "parent": f"{span.parent.span_id:016x}" if span.parent else None,
-                "name": span.name,
-                "start_ns": span.start_time,
-                "end_ns": span.end_time,
-                "attributes": dict(span.attributes or {}),
-                "links": [f"{link.context.trace_id:032x}" for link in span.links],
-            },
-            separators=(",", ":"),
-        )
-        + "\n"
-    )
-
-
 def current_traceparent() -> str | None:
     """The current span as a W3C traceparent, or None outside any."""
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier)
-    return carrier.get("traceparent")
+    span = spans.current.get()
+    return span.traceparent if span else None
 
 
-def _parent(traceparent: str | None) -> context.Context | None:
-    return _propagator.extract({"traceparent": traceparent}) if traceparent else None
+def current_trace_id() -> str | None:
+    """The current span's trace, 32 hexadecimal digits, or None outside any."""
+    span = spans.current.get()
+    return span.trace_id if span else None
 
 
-@contextlib.contextmanager
-def call_span(method: str) -> Iterator[trace.Span]:
+def call_span(method: str) -> Span:
     """The span of one incoming call. It begins the trace: a caller's own is not taken over."""
-    with _tracer.start_as_current_span(
-        method.lstrip("/"),
-        context.Context(),
-        SpanKind.SERVER,
-        {RPC_SYSTEM: "grpc", RPC_METHOD: method.lstrip("/")},
-        record_exception=False,
-        set_status_on_exception=False,
-    ) as span:
-        yield span
+    name = method.lstrip("/")
+    return Span(name, SpanKind.SERVER, {RPC_SYSTEM: "grpc", RPC_METHOD: name})
 
 
-def relay_span(rows: Sequence[Any]) -> AbstractContextManager[Any]:
+def relay_span(rows: Sequence[Any]) -> Span:
     """The span of one batch that the relay sends, linked to each row's own trace."""
-    links = []
-    for row in rows[:_MOST_LINKS]:
-        if found := _parent(row["traceparent"]):
-            links.append(Link(trace.get_current_span(found).get_span_context()))
     topics = {row["topic"] for row in rows}
     topic = topics.pop() if len(topics) == 1 else "several topics"
-    return _tracer.start_as_current_span(
+    return Span(
         f"send {topic}",
-        context.Context(),
         SpanKind.PRODUCER,
         {
             MESSAGING_SYSTEM: "kafka",
@@ -130,17 +90,16 @@ def relay_span(rows: Sequence[Any]) -> AbstractContextManager[Any]:
             MESSAGING_DESTINATION: topic,
             MESSAGING_BATCH_COUNT: len(rows),
         },
-        links,
+        linked=[row["traceparent"] for row in rows if row["traceparent"]],
     )
 
 
 def process_span(
     topic: str, group: str, *, event_id: str, event_type: str, case: str, traceparent: str | None
-) -> trace.Span:
+) -> Span:
     """The span of one event's processing, in the trace that it came from. End it yourself."""
-    return _tracer.start_span(
+    return Span(
         f"process {topic}",
-        _parent(traceparent) or context.Context(),
         SpanKind.CONSUMER,
         {
             MESSAGING_SYSTEM: "kafka",
@@ -152,16 +111,5 @@ def process_span(
             EVENT_TYPE: event_type,
             CASE: case,
         },
+        parent=traceparent,
     )
-
-
-def traceparent_of(span: trace.Span) -> str | None:
-    """The span as a W3C traceparent."""
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier, trace.set_span_in_context(span, context.Context()))
-    return carrier.get("traceparent")
-
-
-def failed(span: trace.Span, description: str) -> None:
-    """Marks the span as failed."""
-    span.set_status(Status(StatusCode.ERROR, description))

@@ -108,7 +108,7 @@ def _routed(topic: str, incoming: Incoming) -> tuple[str, str, bytes, Headers]:
             ROUTED,
             incoming.subject,
             body,
-            routed_headers(incoming, telemetry.traceparent_of(span)),
+            routed_headers(incoming, span.traceparent),
         )
     finally:
         span.end()
