@@ -19,6 +19,12 @@ class LedgerFiles:
         # Nobody runs the witness: its key is there for who does, and the ledger knows it.
         witness = key("witness", COSIGNATURE)
         verifiers = {"ledger": key("receipts"), "directory": key("directory"), "witness": witness}
+        self.logs = {
+            "receipts": verifiers["ledger"].verifier,
+            "directory": verifiers["directory"].verifier,
+        }
+        """Name of a log -> what its checkpoints are checked against."""
+        self.witness = witness.verifier
         folder.write("ledger/witnesses", f"{witness.verifier}\n")
         self.published = {
             f"{name}.vkey": folder.write(f"{name}.vkey", f"{one.verifier}\n")

@@ -23,6 +23,7 @@ from deploy.embedded.ledger import LedgerFiles
 from deploy.embedded.leftovers import clean_up, save_record
 from deploy.embedded.processes import Child, Program, StartError, together
 from deploy.embedded.tokens import ISSUER, ROLES, TokenKey
+from deploy.embedded.trust import TrustFiles
 from deploy.files import write_private
 from harbourlight.proofs.notes import SignerKey
 
@@ -98,6 +99,8 @@ class Stack:
             "promises": {
                 name: str(self._promise_key(name).verifier) for name in topology.PROMISERS
             },
+            "trust": str(self.trust.trust),
+            "keys": self.trust.published,
             "ca": str(self.ca),
             "kafka": self.kafka_access(topology.FEED_READER).published(self._feed_password),
             "logs": str(self._folder.path / "logs"),
@@ -221,6 +224,8 @@ class Stack:
         if self._services:
             programs = [self._program(process) for process in topology.PROCESSES]
             await together(*(self._run(one, self._where(one.name)) for one in programs))
+            with self._timed("key directory"):
+                await self.trust.publish(self._address("ledger"), self.ca, self.token("OPERATOR"))
         self._is_published = True
         self._changed()
 
@@ -311,6 +316,13 @@ class Stack:
 
     def _make_keys(self) -> None:
         self._ledger = LedgerFiles(self._folder, ISSUER)
+        self.trust = TrustFiles(
+            self._folder,
+            ISSUER,
+            self._ledger.logs,
+            self._ledger.witness,
+            {name: self._promise_key(name) for name in topology.PROMISERS},
+        )
         self.authority = Authority(self._folder.path / "tls")
         tokens = self._folder.folder("tokens")
         self._keys = TokenKey(tokens)

@@ -155,7 +155,7 @@ def run(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     home = tmp_path / ".harbourlight"
     home.mkdir()
     tokens = {}
-    for role in ("AUTHORITY", "NGO"):
+    for role in ("AUTHORITY", "NGO", "OPERATOR"):
         (home / role).write_text(f"token-of-{role}")
         tokens[role] = role
     content = {"origin": ORIGIN, "services": server.endpoints.services, "tokens": tokens}

@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from harbourlight.cli import case, feed, handover, proof, remedy, unsealing, witness
+from harbourlight.cli import case, feed, handover, keys, proof, remedy, unsealing, witness
 
 app = typer.Typer(
     name="harbourlight",
     help="Come forward safely, act on what was reported, follow remedy to its end.",
     epilog=(
         "Exit codes: 0 done, 2 usage or a file on this machine, 3 the request is not valid, "
-        "4 not found, 5 not possible in this state or changed meanwhile, 6 not authenticated or "
-        "not allowed, 7 the service does not answer: try again later, 1 anything else."
+        "4 not found, 5 not possible in this state or changed meanwhile, 6 not authenticated, not "
+        "allowed or not trusted, 7 the service does not answer: try again later, 1 anything else."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -27,6 +27,7 @@ app.add_typer(unsealing.app, name="unsealing")
 app.add_typer(remedy.app, name="remedy")
 app.add_typer(feed.app, name="feed")
 app.add_typer(witness.app, name="witness")
+app.add_typer(keys.app, name="keys")
 
 
 def _print_version(wanted: bool) -> None:

@@ -32,6 +32,8 @@ _EXIT_CODES: dict[type[errors.Error], int] = {
     errors.AlreadyExists: 5,
     errors.Unauthenticated: 6,
     errors.Denied: 6,
+    errors.Untrusted: 6,
+    errors.CannotOpen: 6,
     errors.Unavailable: 7,
     errors.Exhausted: 7,
 }
@@ -93,6 +95,10 @@ class Session:
         endpoints, token = self.endpoints(), self._token("CUSTODIAN")
         keys, memory = held.load(endpoints, "CUSTODIAN") if held else (NO_KEYS, None)
         return sync.Custodian(endpoints, token, keys=keys, memory=memory, patience=self.patience)
+
+    def operator(self) -> sync.Ledger:
+        """An operator, who may publish in the directory."""
+        return sync.Ledger(self.endpoints(), self._token("OPERATOR"), patience=self.patience)
 
     def ngo(self) -> sync.Ngo:
         """A member of an NGO."""
