@@ -34,7 +34,10 @@ class Figure:
     floor: float | None
     """None where the budget is on the value itself."""
     budget: str
-    """Comparison and number, such as ">= 0.5": of the ratio, or of the value without a floor."""
+    """Comparison and number, such as ">= 0.5": of the ratio, or of the value without a floor.
+
+    With a unit behind it, such as "<= 5 ms", it is of the value although there is a floor.
+    """
 
     @property
     def ratio(self) -> float | None:
@@ -44,8 +47,8 @@ class Figure:
     @property
     def budget_met(self) -> bool:
         """Whether the budget's comparison holds."""
-        sign, number = self.budget.split()
-        judged = self.value if self.ratio is None else self.ratio
+        sign, number, *unit = self.budget.split()
+        judged = self.value if unit or self.ratio is None else self.ratio
         return bool(_HOLDS[sign](judged, float(number)))
 
 

@@ -41,9 +41,10 @@ def grown(size: int, edge: Hashes, values: Sequence[bytes]) -> list[Row]:
     """The rows of the next entries of a log that has `size`; `edge` are its `edge_nodes`."""
     leaves = [merkle.leaf_hash(value) for value in values]
     subtrees = [bytearray() for _ in values]
-    for node, found in merkle.grow(size, edge, leaves):
-        if node.level:
-            subtrees[node.last_leaf - size] += found
+    for first, hashes in merkle.grow(size, edge, leaves)[1:]:
+        step = 1 << first.level
+        for n, found in enumerate(hashes):
+            subtrees[first.last_leaf + n * step - size] += found
     return [
         Row(size + n, value, leaf, bytes(larger))
         for n, (value, leaf, larger) in enumerate(zip(values, leaves, subtrees, strict=True))

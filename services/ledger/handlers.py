@@ -237,8 +237,7 @@ class Handlers:
 
     async def _size(self, number: int, asked: int, name: str) -> int:
         """The size asked for, or the newest published; nothing beyond that is shown."""
-        newest = await store.published(self._database, number)
-        size = 0 if newest is None else newest.size
+        size = await store.published_size(self._database, number)
         if asked > size:
             raise invalid([Violation(name, f"the newest checkpoint has {size} entries")])
         return asked or size

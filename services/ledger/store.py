@@ -173,6 +173,15 @@ async def published(reader: Reader, log: int, witnesses: int = 0) -> Signed | No
     )
 
 
+async def published_size(reader: Reader, log: int) -> int:
+    """Size of the newest checkpoint that is published; 0 where none is."""
+    row = await reader.fetchrow(
+        "SELECT size FROM checkpoint WHERE log = $1 AND is_published ORDER BY size DESC LIMIT 1",
+        log,
+    )
+    return 0 if row is None else int(row["size"])
+
+
 async def covering(reader: Reader, log: int, index: int, witnesses: int) -> Signed | None:
     """The earliest published checkpoint with this entry that so many witnesses cosigned.
 

@@ -82,19 +82,20 @@ def fold(hashes: Sequence[bytes]) -> bytes:
 
 def grow(
     size: int, edge: Mapping[Node, bytes], leaves: Iterable[bytes]
-) -> list[tuple[Node, bytes]]:
-    """The perfect subtrees that appending these leaf hashes completes, level by level.
+) -> list[tuple[Node, list[bytes]]]:
+    """The perfect subtrees that appending these leaf hashes completes.
 
-    `edge` has the hashes of the perfect subtrees of a tree of `size`.
+    For each level the first one, and the hashes of it and of those to its right. `edge` has the
+    hashes of the perfect subtrees of a tree of `size`.
     """
     done = []
     level, number, row = 0, size, list(leaves)
     while row:
-        done += [(Node(level, number + n), one) for n, one in enumerate(row)]
+        done.append((Node(level, number), row))
         if number % 2:
             number -= 1
-            row.insert(0, edge[Node(level, number)])
-        row = [node_hash(row[n], row[n + 1]) for n in range(0, len(row) - 1, 2)]
+            row = [edge[Node(level, number)], *row]
+        row = [node_hash(*pair) for pair in zip(row[::2], row[1::2], strict=False)]
         level, number = level + 1, number // 2
     return done
 

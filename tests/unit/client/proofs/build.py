@@ -30,7 +30,9 @@ class Tree:
 
     def append(self, entries: Sequence[bytes]) -> None:
         leaves = [merkle.leaf_hash(one) for one in entries]
-        self.nodes.update(merkle.grow(self.size, self.nodes, leaves))
+        for first, hashes in merkle.grow(self.size, self.nodes, leaves):
+            for n, one in enumerate(hashes):
+                self.nodes[Node(first.level, first.number + n)] = one
         self.size += len(entries)
 
     def span(self, span: Span) -> bytes:
