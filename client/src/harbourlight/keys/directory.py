@@ -272,9 +272,7 @@ class PublicKeys:
 
 def root_of(log: Sequence[bytes]) -> bytes:
     """The root of the tree over these entries."""
-    leaves = [merkle.leaf_hash(entry) for entry in log]
-    nodes = dict(merkle.grow(0, {}, leaves))
-    return merkle.fold([nodes[one] for one in merkle.perfect_subtrees(merkle.Span(0, len(log)))])
+    return merkle.root_of([merkle.leaf_hash(entry) for entry in log])
 
 
 def open_directory(trust: Trust, checkpoint: str | bytes, log: Sequence[bytes]) -> Directory:

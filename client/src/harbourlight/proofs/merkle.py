@@ -100,6 +100,13 @@ def grow(
     return done
 
 
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """The root over all leaf hashes of a tree."""
+    rows = {first.level: row for first, row in grow(0, {}, leaves)}
+    nodes = perfect_subtrees(Span(0, len(leaves)))
+    return fold([rows[node.level][node.number] for node in nodes])
+
+
 def inclusion_spans(index: int, size: int) -> list[Span]:
     """What the hashes of an inclusion proof are of, from the leaf's sibling up.
 
