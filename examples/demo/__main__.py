@@ -20,7 +20,7 @@ from deploy.embedded.running import run
 from deploy.embedded.stack import DATABASE, Stack
 from deploy.ops import checker, picture
 from deploy.ops.site import Site
-from examples.demo import cases
+from examples.demo import cases, proof
 from examples.demo.evidence import Evidence
 from examples.demo.narrator import Narrator
 from examples.demo.parties import NGO, Desk, Observer, Reporter
@@ -39,18 +39,24 @@ PROMISES = {
     "ngo_feed_links_back_to_nothing": "its feed held no handle, id or time that links back",
     "topics_hold_every_event_in_order": "the topics hold every event, each case in order",
     "databases_took_each_event_once": "each database took every event in once",
+    "receipts_prove_coming_forward": (
+        "proof of coming forward: each report, marker and amendment has a receipt that proves it "
+        "with nobody left to ask"
+    ),
     "checker_found_nothing": "an independent checker found no event lost, doubled or out of order",
     "stopped_clean": "everything that was started has stopped",
 }
 
 
 async def _perform(
-    stack: Stack, endpoints: Endpoints, tell: Narrator
-) -> tuple[list[dict[str, Any]], dict[str, bool]]:
+    stack: Stack, data: Path, endpoints: Endpoints, tell: Narrator
+) -> tuple[list[Play], list[Reporter], dict[str, bool]]:
     desk = Desk(endpoints, stack.token("AUTHORITY"))
     ngo = Observer(endpoints, stack.mint("NGO", org=NGO))
     todo = cases.read()
-    companies = [Reporter(endpoints) for _ in todo]
+    folder = data / "companies"
+    folder.mkdir(mode=0o700)
+    companies = [Reporter(endpoints, folder) for _ in todo]
     followers = [asyncio.create_task(one.follow()) for one in (desk, ngo, *companies)]
     plays = [
         Play(case, company, desk, ngo, tell) for case, company in zip(todo, companies, strict=True)
@@ -58,13 +64,15 @@ async def _perform(
     try:
         await play_all(todo, plays, tell, followers)
         checks = await _check(stack, plays, companies, desk, ngo)
+        count = await proof.gather(companies, endpoints, data)
+        tell.say(f"\n{count} receipts, proven by the ledger and a witness: {data / proof.FOLDER}")
     finally:
         for follower in followers:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
         for party in (desk, ngo, *companies):
             await party.client.close()
-    return [play.record for play in plays], checks
+    return plays, companies, checks
 
 
 async def _check(
@@ -161,9 +169,13 @@ async def _run(data: Path) -> int:
     ) as stack:
         ready = time.monotonic()
         tell.say(f"The network is up after {ready - began:.1f} s.", "bold")
-        records, checks = await _perform(stack, Endpoints.load(published), tell)
+        async with proof.witness(data, published) as seeing:
+            plays, companies, checks = await _perform(stack, data, Endpoints.load(published), tell)
+            pids = [*stack.endpoints["pids"].values(), seeing.pid]
         played = time.monotonic() - ready
-        pids = stack.endpoints["pids"].values()
+    records = [play.record for play in plays]
+    reported = sum(play.reported for play in plays)
+    checks["receipts_prove_coming_forward"] = proof.proves_coming_forward(data, companies, reported)
     checks["stopped_clean"] = not any(psutil.pid_exists(pid) for pid in pids)
     # The first case also warms everything up; the second is as any other.
     _draw(data, tell, records[1])

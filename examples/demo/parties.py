@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from harbourlight import Authority, Company, Endpoints, Ngo, sentences
 from harbourlight.notification.v1 import events_pb2 as feed
 from harbourlight.notification.v1 import notification_pb2 as notification
+from harbourlight.receiptfolder import ReceiptFolder
 from harbourlight.signing import CaseKey
 from harbourlight.triage.v1 import triage_pb2 as triage
 
@@ -48,10 +50,12 @@ class Sightings(Generic[T]):
 
 
 class Reporter:
-    """A company with one case: it reports, and follows its notices."""
+    """A company with one case: it reports, keeps its receipts, and follows its notices."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
-        self.client = Company(endpoints, CaseKey.generate(), patience=PATIENCE_SECONDS)
+    def __init__(self, endpoints: Endpoints, folder: Path) -> None:
+        key = CaseKey.generate()
+        self.receipts = ReceiptFolder(folder / key.handle)
+        self.client = Company(endpoints, key, receipts=self.receipts, patience=PATIENCE_SECONDS)
         self.notices: Sightings[notification.Notice] = Sightings()
 
     async def follow(self) -> None:

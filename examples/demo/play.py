@@ -29,6 +29,8 @@ class Play:
         self._ngo = ngo
         self._tell = tell
         self.handle = company.client.handle
+        self.reported = 0
+        """How many things the company lodged that it has receipts of."""
         self.record: dict[str, Any] = {"case": case.id, "handle": self.handle, "seconds": {}}
         """What story.json keeps of the case."""
 
@@ -61,12 +63,14 @@ class Play:
                     exploitation_type=facts.exploitation_type,
                 )
             )
+            self.reported += 1
             self._tell.did("company", "places a marker: the time of coming forward is fixed", took)
             answer, filed, took = await timed(client.perfect_marker(facts))
             self._tell.did("company", f"perfects it with a report, case {self.handle}", took)
         else:
             answer, filed, took = await timed(client.submit_report(facts))
             self._tell.did("company", f"reports, case {self.handle}", took)
+        self.reported += 1
         self.record["desk"] = answer.case.desk
         self.record["seconds"]["report"] = round(took, 4)
         return filed
@@ -101,6 +105,7 @@ class Play:
         facts.CopyFrom(self._case.facts)
         facts.child_involved = types.CHILD_INVOLVEMENT_YES
         _, done, took = await timed(self._company.client.amend_report(facts))
+        self.reported += 1
         self._tell.did("company", "amends the report: yes", took)
         seen, _ = await self._desk.sees(self.handle, lambda one: one.amendments == 1)
         self._saw("authority", "the amended report", "amended", done, seen)

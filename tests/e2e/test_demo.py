@@ -57,4 +57,24 @@ def test_the_demo_holds_every_promise_although_reporting_is_killed(tmp_path: Pat
         for case in json.loads((ROOT / "examples/public_cases.json").read_text())["cases"]
     }
     assert all(story["checks"].values()), story["checks"]
+    _check_receipts(tmp_path / "data")
     assert (tmp_path / "data" / "path.svg").read_text().startswith("<svg")
+
+
+def _check_receipts(data: Path) -> None:
+    """Anybody can check what the demo left, with the installed command alone."""
+    receipts = sorted((data / "receipts").glob("*.tlog-proof"))
+    # A report each, and some markers and amendments.
+    assert len(receipts) > 12
+    keys = ["--vkey", str(data / "ledger.vkey"), "--witness", str(data / "witness.vkey")]
+    checked = subprocess.run(
+        [
+            *(sys.executable, "-m", "harbourlight", "receipt", "verify", str(receipts[0])),
+            *("--witnessed", *keys),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "lodged no later than" in checked.stdout
