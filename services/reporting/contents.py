@@ -209,9 +209,6 @@ class Contents:
             if call.caller.role != options.ROLE_COMPANY:
                 rows = await store.seals(connection, handle, desk)
                 if identity := wrapping.open_identity(rows):
-                    if desk:
-                        identity.ClearField("custodian")
-                        identity.ClearField("alternate")
                     answer.identity.CopyFrom(identity)
                 answer.content_keys.extend(wrapping.open_content_keys(rows))
             if call.caller.role != options.ROLE_CUSTODIAN:

@@ -9,7 +9,7 @@ from harbourlight.remedy.v1 import events_pb2 as remedy
 from harbourlight.reporting.v1 import events_pb2 as reporting
 from services.triage import handlers
 from services.triage.domain.model import Referral
-from services.triage.store import cases
+from services.triage.store import cases, unsealings
 from shared.cloudevents import Incoming
 from shared.consumer import Subscription
 from shared.database import Connection
@@ -47,6 +47,7 @@ class Erasing(Reactions[Referral]):
         """As Reactions does, and the keys last: what they wrapped is lost from here on."""
         await super().save(connection)
         for subject in sorted(self._erased):
+            await unsealings.erase(connection, subject)
             await self.keys.erase(connection, subject)
 
 

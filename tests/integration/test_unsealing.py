@@ -352,6 +352,8 @@ async def test_what_reporting_erases_is_erased_here(installation: Installation) 
         assert not record.brief.HasField("explanation")
         assert not record.HasField("receipt")
         assert await told(installation, case.handle) == ["UnsealingRequested", "UnsealingExpired"]
+        kept = "SELECT sealed IS NOT NULL, half IS NOT NULL FROM triage.unsealings"
+        assert await installation.ask(kept) == [(False, False)]
 
 
 async def test_each_step_of_the_parties_has_a_receipt_that_is_committed_to(

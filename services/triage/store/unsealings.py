@@ -190,3 +190,11 @@ async def of_desks(database: Database, selection: Selection, before: Place, most
         _OF_DESKS, selection.desks, selection.countries, selection.handle, *before, most
     )
     return [_row(row) for row in rows]
+
+
+async def erase(connection: Connection, handle: str) -> None:
+    """Deletes what is sealed in the case's requests, and what opens their receipts."""
+    await connection.execute(
+        "UPDATE unsealings SET sealed = NULL, half = NULL, remark = NULL WHERE subject = $1", handle
+    )
+    await connection.execute("DELETE FROM receipt WHERE subject = $1", handle)
