@@ -9,17 +9,21 @@ from typing import Any, TypeVar, cast
 from google.protobuf.message import Message
 
 from harbourlight import lodging
-from harbourlight.connection import PATIENCE, CaseCredential, new_request_id
+from harbourlight.casework.sealer import Turn
+from harbourlight.connection import PATIENCE, new_request_id
 from harbourlight.effort import OnWork, no_word
 from harbourlight.endpoints import Endpoints
 from harbourlight.errors import Untrusted
+from harbourlight.keys.memory import Memory
 from harbourlight.lodging import Lodged
 from harbourlight.notification.v1 import notification_pb2 as notification
-from harbourlight.party import Party
 from harbourlight.proofs.challenges import Opening
 from harbourlight.receiptfolder import ReceiptFolder
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
+from harbourlight.reporter import Before, Reporter
+from harbourlight.reporting.v1 import content_pb2
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
+from harbourlight.sealed.v1 import sealed_pb2 as sealed
 from harbourlight.signing import CaseKey
 from harbourlight.types.v1 import sealed_pb2
 from harbourlight.types.v1 import types_pb2 as types
@@ -27,7 +31,7 @@ from harbourlight.types.v1 import types_pb2 as types
 R = TypeVar("R", bound=Message)
 
 
-class Company(Party):
+class Company(Reporter):
     """Reports, follows its case and owes remedy. It has no account: it holds the case key.
 
     Where many come forward at once, the platform asks for a proof of work, which is solved here;
@@ -40,15 +44,15 @@ class Company(Party):
         key: CaseKey,
         *,
         receipts: ReceiptFolder | None = None,
+        memory: Memory | None = None,
         patience: float = PATIENCE,
         on_work: OnWork = no_word,
     ) -> None:
-        """Receipts are checked, and kept in the folder `receipts` before a method returns."""
-        credential = CaseCredential(key, endpoints.origin)
-        super().__init__(endpoints, credential, patience=patience, on_work=on_work)
-        self.handle = key.handle
-        """Handle of the case."""
-        self._key = key
+        """Receipts are checked, and kept in the folder `receipts` before a method returns.
+
+        `memory` is what was seen of the key directory before.
+        """
+        super().__init__(endpoints, key, memory=memory, patience=patience, on_work=on_work)
         self._receipts = receipts
         promisers = endpoints.promisers("reporting")
         self._checker = lodging.Checker(endpoints.origin, key.handle, promisers)
@@ -72,31 +76,80 @@ class Company(Party):
         return await self._lodge(request, reporting.PlaceMarkerResponse)
 
     async def perfect_marker(
-        self, facts: types.ReportFacts, *, etag: str = "", request_id: str | None = None
+        self,
+        facts: types.ReportFacts,
+        *,
+        identity: sealed.Identity | None = None,
+        content: sealed.Content | None = None,
+        before: Before | None = None,
+        etag: str = "",
+        request_id: str | None = None,
     ) -> reporting.PerfectMarkerResponse:
-        """Completes the marked case with its report, before the marker lapses."""
+        """Completes the marked case with its report, before the marker lapses.
+
+        What is sealed goes as in `submit_report`.
+        """
         request = reporting.PerfectMarkerRequest(
             request_id=request_id or new_request_id(), handle=self.handle, etag=etag, facts=facts
         )
+        await self._seal_report(request, identity, content, Turn(), before)
         return await self._lodge(request, reporting.PerfectMarkerResponse)
 
     async def submit_report(
-        self, facts: types.ReportFacts, *, request_id: str | None = None
+        self,
+        facts: types.ReportFacts,
+        *,
+        identity: sealed.Identity | None = None,
+        content: sealed.Content | None = None,
+        before: Before | None = None,
+        request_id: str | None = None,
     ) -> reporting.SubmitReportResponse:
-        """Lodges a report at once, without a marker."""
+        """Lodges a report at once, without a marker.
+
+        Who reports is sealed to desk and custodian together, what is reported to the desk. `before`
+        is what `look_before` said; without it, it is looked for now and its warnings are not told.
+        Raises Untrusted where there is nobody to seal to whose keys this client can believe.
+        """
         request = reporting.SubmitReportRequest(
             request_id=request_id or new_request_id(), handle=self.handle, facts=facts
         )
+        await self._seal_report(request, identity, content, Turn(), before)
         return await self._lodge(request, reporting.SubmitReportResponse)
 
     async def amend_report(
-        self, facts: types.ReportFacts, *, etag: str = "", request_id: str | None = None
+        self,
+        facts: types.ReportFacts,
+        *,
+        identity: sealed.Identity | None = None,
+        content: sealed.Content | None = None,
+        etag: str = "",
+        request_id: str | None = None,
     ) -> reporting.AmendReportResponse:
-        """Replaces the facts of the filed report."""
+        """Replaces the facts of the filed report, and what is sealed where that is given.
+
+        It is sealed to the desk that has the case now.
+        """
         request = reporting.AmendReportRequest(
             request_id=request_id or new_request_id(), handle=self.handle, etag=etag, facts=facts
         )
+        await self._seal_amendment(request, identity, content)
         return await self._lodge(request, reporting.AmendReportResponse)
+
+    async def send_message(
+        self,
+        text: str,
+        *,
+        purpose: content_pb2.MessagePurpose = content_pb2.MESSAGE_PURPOSE_OTHER,
+        in_reply_to: bytes = b"",
+        request_id: str | None = None,
+    ) -> content_pb2.SendMessageResponse:
+        """Writes to the desk that has the case now; `in_reply_to` is a letter's digest.
+
+        Raises Stale where something was written meanwhile: read it and write again.
+        """
+        request = await self._message(text, purpose, in_reply_to)
+        request.request_id = request_id or new_request_id()
+        return await self._lodge(request, content_pb2.SendMessageResponse)
 
     async def withdraw_report(
         self,

@@ -7,6 +7,7 @@ from harbourlight.connection import PATIENCE, TokenCredential, new_request_id
 from harbourlight.custody import answering
 from harbourlight.custody.answering import Checked
 from harbourlight.endpoints import Endpoints
+from harbourlight.erasing import Eraser
 from harbourlight.errors import NotFound
 from harbourlight.keyed import NO_KEYS, Keyed
 from harbourlight.keys.files import KeyRing
@@ -15,7 +16,7 @@ from harbourlight.proofs.receipts import BadReceipt, ReceiptText
 from harbourlight.triage.v1 import unsealing_pb2 as pb
 
 
-class Custodian(Keyed):
+class Custodian(Eraser, Keyed):
     """Sees the requests that name its organisation; others are NotFound.
 
     `keys` are the custodian's own: those of its reports' time too, where it has changed them.

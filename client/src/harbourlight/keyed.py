@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from harbourlight.auditor import Ledger
 from harbourlight.connection import PATIENCE, Credential
+from harbourlight.effort import OnWork, no_word
 from harbourlight.endpoints import Endpoints
 from harbourlight.errors import BadFile
 from harbourlight.keys.directory import Directory
@@ -27,8 +28,9 @@ class Keyed(Party):
         keys: KeyRing = NO_KEYS,
         memory: Memory | None = None,
         patience: float = PATIENCE,
+        on_work: OnWork = no_word,
     ) -> None:
-        super().__init__(endpoints, credential, patience=patience)
+        super().__init__(endpoints, credential, patience=patience, on_work=on_work)
         self._endpoints = endpoints
         self._keys = keys
         self._memory = memory or Memory(endpoints.origin)

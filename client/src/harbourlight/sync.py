@@ -136,11 +136,19 @@ class Company(_Blocking):
         key: CaseKey,
         *,
         receipts: ReceiptFolder | None = None,
+        memory: Memory | None = None,
         patience: float = PATIENCE,
         on_work: OnWork = no_word,
     ) -> None:
         super().__init__(
-            company.Company(endpoints, key, receipts=receipts, patience=patience, on_work=on_work)
+            company.Company(
+                endpoints,
+                key,
+                receipts=receipts,
+                memory=memory,
+                patience=patience,
+                on_work=on_work,
+            )
         )
         self.handle = key.handle
         """Handle of the case."""
@@ -150,6 +158,10 @@ class Company(_Blocking):
     submit_report = _Method(company.Company.submit_report)
     amend_report = _Method(company.Company.amend_report)
     withdraw_report = _Method(company.Company.withdraw_report)
+    look_before = _Method(company.Company.look_before)
+    send_message = _Method(company.Company.send_message)
+    list_messages = _Method(company.Company.list_messages)
+    watch_messages = _Watch(company.Company.watch_messages)
     list_receipts = _Method(company.Company.list_receipts)
     restore_receipts = _Method(company.Company.restore_receipts)
     get_case = _Method(company.Company.get_case)
@@ -200,6 +212,13 @@ class Authority(_Verifier):
     transfer_referral = _Method(authority.Authority.transfer_referral)
     recuse_officer = _Method(authority.Authority.recuse_officer)
     release_facts = _Method(authority.Authority.release_facts)
+    read_report = _Method(authority.Authority.read_report)
+    send_message = _Method(authority.Authority.send_message)
+    list_messages = _Method(authority.Authority.list_messages)
+    watch_messages = _Watch(authority.Authority.watch_messages)
+    reseal_case = _Method(authority.Authority.reseal_case)
+    confirm_reseal = _Method(authority.Authority.confirm_reseal)
+    erase_case = _Method(authority.Authority.erase_case)
     agree_plan = _Method(authority.Authority.agree_plan)
     cancel_item = _Method(authority.Authority.cancel_item)
     get_remedy = _Method(authority.Authority.get_remedy)
@@ -228,6 +247,7 @@ class Custodian(_Blocking):
     get_unsealing = _Method(custodian.Custodian.get_unsealing)
     check_unsealing = _Method(custodian.Custodian.check_unsealing)
     grant_unsealing = _Method(custodian.Custodian.grant_unsealing)
+    erase_case = _Method(custodian.Custodian.erase_case)
     refuse_unsealing = _Method(custodian.Custodian.refuse_unsealing)
 
     def read_reason(self, checked: Checked) -> str:

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from harbourlight.cli import case, feed, handover, keys, proof, remedy, unsealing, witness
+from harbourlight.cli import (
+    case,
+    casework,
+    feed,
+    keys,
+    message,
+    proof,
+    remedy,
+    unsealing,
+    witness,
+)
 
 app = typer.Typer(
     name="harbourlight",
@@ -22,8 +32,9 @@ app.add_typer(case.marker_app, name="marker")
 app.add_typer(case.report_app, name="report")
 app.add_typer(case.case_app, name="case")
 app.add_typer(proof.app, name="receipt")
-app.add_typer(handover.app, name="triage")
+app.add_typer(casework.app, name="triage")
 app.add_typer(unsealing.app, name="unsealing")
+app.add_typer(message.app, name="message")
 app.add_typer(remedy.app, name="remedy")
 app.add_typer(feed.app, name="feed")
 app.add_typer(witness.app, name="witness")

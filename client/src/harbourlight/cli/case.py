@@ -24,6 +24,7 @@ from harbourlight.cli.command import (
 )
 from harbourlight.cli.facts import CountryOption, FactsOptions, SectorOption, TypeOption
 from harbourlight.cli.output import line, show
+from harbourlight.cli.sealing import SealedOptions
 from harbourlight.notification.v1 import notification_pb2 as notification
 from harbourlight.receiptfolder import ReceiptFolder
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
@@ -75,14 +76,21 @@ def place(
 def perfect(
     session: SessionOptions,
     facts: FactsOptions,
+    sealed: SealedOptions,
     case: CaseOption = DEFAULT_CASE,
     etag: EtagOption = "",
     request_id: RequestIdOption = None,
 ) -> None:
     """Complete a marked case with its report, before the marker lapses."""
     with session.company(case) as company:
+        told = facts(types.ReportFacts())
         answer = company.perfect_marker(
-            facts(types.ReportFacts()), etag=etag, request_id=request_id
+            told,
+            identity=sealed.identity,
+            content=sealed.content,
+            before=sealed.look_before(company, told),
+            etag=etag,
+            request_id=request_id,
         )
     _told(answer, case, session)
 
@@ -91,6 +99,7 @@ def perfect(
 def submit(
     session: SessionOptions,
     facts: FactsOptions,
+    sealed: SealedOptions,
     case: CaseOption = DEFAULT_CASE,
     request_id: RequestIdOption = None,
     quiet: QuietOption = False,
@@ -100,7 +109,14 @@ def submit(
     Makes the case file where there is none, and shows the words that restore it.
     """
     with session.new_company(case, quiet=quiet) as company:
-        answer = company.submit_report(facts(types.ReportFacts()), request_id=request_id)
+        told = facts(types.ReportFacts())
+        answer = company.submit_report(
+            told,
+            identity=sealed.identity,
+            content=sealed.content,
+            before=sealed.look_before(company, told),
+            request_id=request_id,
+        )
     _told(answer, case, session)
 
 
@@ -108,6 +124,7 @@ def submit(
 def amend(
     session: SessionOptions,
     facts: FactsOptions,
+    sealed: SealedOptions,
     case: CaseOption = DEFAULT_CASE,
     etag: EtagOption = "",
     request_id: RequestIdOption = None,
@@ -118,8 +135,14 @@ def amend(
     """
     with session.company(case) as company:
         current = company.get_case().case
+        told = facts(current.facts)
+        sealed.look_before(company, told)
         answer = company.amend_report(
-            facts(current.facts), etag=etag or current.etag, request_id=request_id
+            told,
+            identity=sealed.identity,
+            content=sealed.content,
+            etag=etag or current.etag,
+            request_id=request_id,
         )
     _told(answer, case, session)
 

@@ -20,6 +20,7 @@ from harbourlight.cli.held import Held
 from harbourlight.connection import PATIENCE
 from harbourlight.endpoints import Endpoints, read_token
 from harbourlight.keyed import NO_KEYS
+from harbourlight.keys.memory import DEFAULT, Memory
 from harbourlight.phrase import Phrase
 from harbourlight.receiptfolder import ReceiptFolder
 
@@ -67,9 +68,13 @@ class Session:
         """The holder of an existing case."""
         endpoints = self.endpoints()
         key = CaseFile.load(case_file, endpoints.origin).key
-        receipts = ReceiptFolder.of(case_file)
         return sync.Company(
-            endpoints, key, receipts=receipts, patience=self.patience, on_work=_show_work
+            endpoints,
+            key,
+            receipts=ReceiptFolder.of(case_file),
+            memory=Memory.load(case_file.with_name(DEFAULT.name), endpoints.origin),
+            patience=self.patience,
+            on_work=_show_work,
         )
 
     def new_company(self, case_file: Path, *, quiet: bool) -> sync.Company:
