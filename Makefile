@@ -41,12 +41,13 @@ up: setup ## everything up until Ctrl-C; ARGS="--data FOLDER" for a second one
 bench: setup ## the figures of the budget table, into bench/latest.json
 	@exec $(VENV)/python -m bench $(ARGS)
 
-check: setup ## formatting, lint, types, import rules, protos
+check: setup ## formatting, lint, types, import rules, protos, what is known against packages
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/python -m pip check
+	$(VENV)/python -m deploy.audit
 	$(VENV)/buf lint
 	@# Against the last release; its imports are today's, because they are not in git.
 	@tag=$$(git describe --tags --abbrev=0 2>/dev/null) || exit 0; set -ex; \
@@ -57,12 +58,14 @@ check: setup ## formatting, lint, types, import rules, protos
 
 # The tool that resolves versions is needed here alone, so it is not part of the environment.
 UV := .harbourlight/uv/bin/uv
-COMPILE := $(UV) --system-certs pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate pyproject.toml client/pyproject.toml
+RESOLVE := $(UV) --system-certs pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate
+COMPILE := $(RESOLVE) pyproject.toml client/pyproject.toml
 
 lock: setup ## newest allowed versions of packages and jars, with their hashes
 	@$(VENV)/python -m pip install --quiet --disable-pip-version-check \
 		--target .harbourlight/uv --upgrade uv==0.13.9
+	$(RESOLVE) --upgrade --group pyproject.toml:audit -o requirements/audit.lock
 	$(COMPILE) --upgrade --group pyproject.toml:dev -o requirements/dev.lock
 	$(COMPILE) -c requirements/dev.lock -o requirements/run.lock
 	$(VENV)/python -m deploy.embedded.jars --lock
