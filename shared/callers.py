@@ -26,6 +26,11 @@ log = logging.getLogger(__name__)
 MOST_HOURS = 12.0
 """How long a token may live from its making, where settings say nothing else."""
 _CACHED_TOKENS = 4096
+_NO_TOKEN = (
+    *(jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError),
+    # Of JSON that goes too deep, and of numbers that no clock shows.
+    *(RecursionError, OverflowError),
+)
 LOOK_SECONDS = 1.0
 """How soon a key that was added or withdrawn counts."""
 
@@ -96,7 +101,7 @@ class Callers:
         if not self._issuers or "authorization" not in metadata:
             return
         token = metadata["authorization"].partition(" ")[2].strip()
-        with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError):
+        with contextlib.suppress(*_NO_TOKEN):
             keys = self._issuers.get(_issuer_of(token))
             if keys is not None:
                 await keys.know(_key_id(token))
@@ -131,7 +136,7 @@ class Callers:
                     "the most here"
                 )
             caller = replace(_caller(claims), expires=float(claims["exp"]))
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except _NO_TOKEN as error:
             raise _unauthenticated(f"the token is not accepted: {error}") from error
         # A key that its issuer withdraws has to count no more, so those are looked at anew.
         if keys is None:

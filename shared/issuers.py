@@ -38,6 +38,10 @@ HURRY_SECONDS = 10.0
 """How often at most an issuer is asked because of a key that is not known."""
 _MOST_BYTES, _MOST_KEYS = 256 * 1024, 64
 _LEAST_RSA_BITS = 2048
+_NO_ANSWER = (
+    *(aiohttp.ClientError, TimeoutError, OSError),
+    *(ValueError, RecursionError, jwt.PyJWTError),
+)
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 
 
@@ -143,7 +147,7 @@ class IssuerKeys:
                     raise ValueError(f"it says that it is {said.get('issuer')!r}")
                 listed = await self._get(session, str(said.get("jwks_uri")))
             self._keys = _usable(listed)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, jwt.PyJWTError) as error:
+        except _NO_ANSWER as error:
             log.warning("the issuer %s is not understood: %s", self.issuer.url, error)
             return
         self._answered_at = time.monotonic()

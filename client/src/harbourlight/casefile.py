@@ -90,7 +90,7 @@ class CaseFile:
             case = cls(path, data["origin"], _key(data))
             if data["handle"] != case.handle:
                 raise ValueError("the handle is not the key's")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadFile(f"{path} is not a case file, or is damaged: {error}") from None
         if case.origin != origin:
             raise BadFile(

@@ -97,7 +97,7 @@ class Endpoints:
             raise BadFile(f"cannot read the endpoints file {path}: {error.strerror}") from error
         except KeyError as error:
             raise BadFile(f"the endpoints file {path} has no {error}") from error
-        except (ValueError, AttributeError, TypeError) as error:
+        except (ValueError, AttributeError, TypeError, RecursionError) as error:
             raise BadFile(f"{path} is not an endpoints file: {error}") from error
 
     @classmethod
