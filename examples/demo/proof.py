@@ -14,6 +14,7 @@ from deploy.embedded.processes import Child, Program
 from examples.demo.parties import PATIENCE_SECONDS, Reporter
 from harbourlight import Endpoints, Ledger
 from harbourlight.collecting import Standing, collect
+from harbourlight.keys.trust import Trust
 from harbourlight.proofs.policy import LogPolicy
 from harbourlight.proofs.receipts import BadReceipt, verify
 from harbourlight.receiptfolder import ReceiptFolder
@@ -64,13 +65,13 @@ async def witness(data: Path, endpoints: Path) -> AsyncIterator[Child]:
 
 async def gather(companies: Sequence[Reporter], endpoints: Endpoints, data: Path) -> int:
     """Each company collects its receipts; their proofs go to one folder. How many there are."""
-    wanted, count = policy(data), 0
+    count = 0
     deadline = time.monotonic() + _LONGEST_SECONDS
     into = data / FOLDER
     into.mkdir()
     async with Ledger(endpoints, patience=PATIENCE_SECONDS) as ledger:
         for company in companies:
-            held = await _proven(company.receipts, ledger, wanted, deadline)
+            held = await _proven(company.receipts, ledger, endpoints.trusted(), deadline)
             count += len(held)
             for path in held:
                 shutil.copy(path, into)
@@ -78,10 +79,10 @@ async def gather(companies: Sequence[Reporter], endpoints: Endpoints, data: Path
 
 
 async def _proven(
-    folder: ReceiptFolder, ledger: Ledger, wanted: LogPolicy, deadline: float
+    folder: ReceiptFolder, ledger: Ledger, trust: Trust, deadline: float
 ) -> list[Path]:
     while True:
-        held = await collect(folder, folder.all(), ledger, wanted)
+        held = await collect(folder, folder.all(), ledger, trust.receipts, trust=trust)
         proven = [one.path for one in held if one.path and one.standing == Standing.PROVEN]
         if len(proven) == len(held) or time.monotonic() > deadline:
             return proven

@@ -10,6 +10,7 @@ import pytest
 
 from harbourlight import CaseKey, Company, Ledger, errors
 from harbourlight.collecting import Held, Standing, collect, look
+from harbourlight.keys.trust import Trust
 from harbourlight.phrase import Phrase
 from harbourlight.proofs import challenges
 from harbourlight.proofs.challenges import Opening
@@ -151,6 +152,29 @@ async def test_the_words_alone_bring_back_every_proof(
     (first, _) = held
     answer = challenges.answer(first.lodged.text, first.lodged.opening, CHALLENGE, same.sign)
     assert challenges.verify_answer(first.lodged.text, CHALLENGE, answer)
+
+
+async def test_a_promise_counts_only_by_a_key_of_the_directory(
+    installation: Installation, tmp_path: Path
+) -> None:
+    key, folder = CaseKey.generate(), ReceiptFolder(tmp_path / "receipts")
+    await logs.serve(installation)
+    await installation.serve("reporting")
+    async with Company(installation.endpoints(), key, receipts=folder) as company:
+        await company.submit_report(facts())
+    address = installation.environment("ledger")["HARBOURLIGHT_LISTEN"]
+    trust = Trust.load(installation.stack.trust.trust)
+    async with logs.client(installation) as ledger:
+
+        async def check() -> list[Held]:
+            return await collect(folder, folder.all(), ledger, trust.receipts, trust=trust)
+
+        await logs.reached(ledger, installation, 0, logs.DIRECTORY)
+        with pytest.raises(errors.Untrusted, match="none that reporting can be held to"):
+            await check()
+        token = installation.stack.token("OPERATOR")
+        await installation.stack.trust.publish(address, installation.stack.ca, token)
+        assert len(await check()) == 1
 
 
 async def test_a_promise_that_is_not_kept_is_kept_as_evidence(

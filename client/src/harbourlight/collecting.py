@@ -13,9 +13,15 @@ from pathlib import Path
 
 from harbourlight.auditor import Ledger
 from harbourlight.errors import NotFound, Untrusted
+from harbourlight.keys.directory import Directory
+from harbourlight.keys.memory import Memory
+from harbourlight.keys.recipients import read_directory
+from harbourlight.keys.trust import Trust
 from harbourlight.ledger.v1 import ledger_pb2
-from harbourlight.lodging import Lodged
+from harbourlight.lodging import Lodged, promisers
+from harbourlight.proofs.notes import BadNote
 from harbourlight.proofs.policy import LogPolicy
+from harbourlight.proofs.promises import open_promise
 from harbourlight.proofs.prooffile import ProofFile
 from harbourlight.proofs.receipts import BadReceipt, Verified, verify
 from harbourlight.receiptfolder import ReceiptFolder
@@ -79,20 +85,40 @@ async def collect(
     ledger: Ledger,
     policy: LogPolicy,
     *,
+    trust: Trust | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[Held]:
     """What there is to show for each receipt, after the ledger was asked for what is missing.
 
-    Raises Untrusted where the ledger gives a proof that does not hold, BadFile where something
+    With `trust`, each promise must be signed by a key of the directory, too: a broken one by any
+    other would be evidence against nobody. Raises Untrusted where that is not so or the ledger
+    gives a proof that does not hold, BadFile where something
     cannot be read or kept, and what a call raises.
     """
     found = []
+    if trust:
+        directory = await read_directory(ledger, trust, Memory(trust.origin))
+        for lodged in receipts:
+            _check_promiser(directory, lodged)
     for lodged in receipts:
         held = look(folder, lodged, policy, clock())
         if held.standing != Standing.PROVEN and await _fetch(folder, lodged, ledger, policy, clock):
             held = look(folder, lodged, policy, clock())
         found.append(held)
     return found
+
+
+def _check_promiser(directory: Directory, lodged: Lodged) -> None:
+    if not lodged.promise:
+        return
+    # harbourlight.<service>.v1.<Event>
+    service = lodged.text.event_type.split(".")[1]
+    try:
+        open_promise(lodged.promise, promisers(directory, service, lodged.text.time))
+    except BadNote as error:
+        raise Untrusted(
+            f"the promise of {lodged.text.event_id} is none that {service} can be held to: {error}"
+        ) from None
 
 
 async def _fetch(

@@ -139,7 +139,12 @@ class Endpoints:
             raise BadFile(f"the endpoints' key for promises of {service}: {error}") from None
 
     def receipt_policy(self) -> LogPolicy:
-        """Whom a holder of receipts believes. Raises BadFile where the endpoints do not say it."""
+        """Whom a holder of receipts believes: the trust file says it, else `ledger`.
+
+        Raises BadFile where the endpoints do not say it.
+        """
+        if self.trust is not None:
+            return self.trusted().receipts
         if LOG_KEY not in self.ledger:
             raise BadFile(
                 f"the endpoints name no {LOG_KEY}, the key that the ledger's receipts are checked "

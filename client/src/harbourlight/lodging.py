@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from harbourlight.errors import Untrusted
+from harbourlight.keys.directory import Directory
+from harbourlight.keys.entries import Kind
 from harbourlight.proofs.challenges import Opening
-from harbourlight.proofs.notes import BadNote, VerifierKey
+from harbourlight.proofs.notes import ED25519, BadNote, VerifierKey
 from harbourlight.proofs.promises import Promise, open_promise
 from harbourlight.proofs.receipts import BadReceipt, ReceiptText
 from harbourlight.signing import WINDOW_SECONDS, CaseKey
@@ -29,6 +31,7 @@ EVENTS = {
     "SubmitReportRequest": "ReportFiled",
     "AmendReportRequest": "ReportAmended",
     "WithdrawReportRequest": "ReportWithdrawn",
+    "SendMessageRequest": "MessageSent",
 }
 """Request -> the event that its receipt is of."""
 
@@ -55,6 +58,17 @@ class Lodged:
 def opening_of(nonce: bytes, key: CaseKey, request: bytes) -> Opening:
     """What the salt of the receipt of these exact request bytes is made of."""
     return Opening(nonce, key.public_bytes, hashlib.sha256(request).digest())
+
+
+def promisers(directory: Directory, service: str, at: datetime) -> list[VerifierKey]:
+    """Keys that a service's promises of a time are checked against, as the directory has them."""
+    name = f"{directory.trust.origin}/{service}"
+    return [
+        VerifierKey(name, ED25519, key.entry.signing)
+        for key in directory.keys
+        if (key.entry.kind, key.entry.name) == (Kind.SERVICE, service)
+        and not directory.problem(key, at)
+    ]
 
 
 @dataclass(frozen=True)

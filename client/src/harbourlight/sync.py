@@ -23,6 +23,7 @@ from harbourlight.endpoints import Endpoints
 from harbourlight.keyed import NO_KEYS
 from harbourlight.keys.files import KeyRing
 from harbourlight.keys.memory import Memory
+from harbourlight.keys.trust import Trust
 from harbourlight.lodging import Lodged
 from harbourlight.party import Party
 from harbourlight.proofs.policy import LogPolicy
@@ -282,7 +283,13 @@ class Ledger(_Blocking):
     publish_entry = _Method(auditor.Ledger.publish_entry)
 
     def collect(
-        self, folder: ReceiptFolder, receipts: Sequence[Lodged], policy: LogPolicy
+        self,
+        folder: ReceiptFolder,
+        receipts: Sequence[Lodged],
+        policy: LogPolicy,
+        *,
+        trust: Trust | None = None,
     ) -> list[Held]:
         """See harbourlight.collecting.collect."""
-        return _run(collect(folder, receipts, cast(auditor.Ledger, self._party), policy))
+        ledger = cast(auditor.Ledger, self._party)
+        return _run(collect(folder, receipts, ledger, policy, trust=trust))

@@ -119,7 +119,7 @@ def test_a_proof_that_does_not_hold_is_not_kept(
     nothing_listed(server)
     server.answer("GetReceipt", ledger.GetReceiptResponse(proof=forge(proof(only()))))
     result = run("receipt collect")
-    assert result.exit_code == 1
+    assert result.exit_code == 6
     assert "does not hold" in result.stderr
     assert not list(Path("case.json.receipts").glob("*.tlog-proof"))
 
@@ -134,7 +134,7 @@ def test_a_broken_promise_is_kept_and_told(server: Server, run: Run, case: CaseF
     checkpoint = str(build.tree([bytes(32)]).checkpoint(1))
     server.answer("GetCheckpoint", ledger.GetCheckpointResponse(checkpoint=checkpoint))
     result = run("receipt collect")
-    assert result.exit_code == 1
+    assert result.exit_code == 6
     assert "BROKEN" in result.stdout
     assert "show the files that end in .broken" in result.stderr
     evidence = json.loads((kept / f"{only().event_id}.broken").read_text())
@@ -164,7 +164,7 @@ def test_a_challenge_is_answered_and_the_answer_checked(
         (f"{shown}.request {drawn} answer", "UTF-8|begins with the line"),
     ):
         result = run(f"receipt check {arguments}")
-        assert result.exit_code == 1
+        assert result.exit_code == 6
         assert any(one in result.stderr for one in says.split("|"))
 
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harbourlight import CaseKey, Company, Endpoints, errors
+from harbourlight import CaseKey, Company, Endpoints, errors, lodging
+from harbourlight.keys.entries import Kind
 from harbourlight.phrase import Phrase
 from harbourlight.proofs.challenges import Opening
 from harbourlight.proofs.notes import SignerKey
@@ -24,6 +25,7 @@ from harbourlight.receiptfolder import ReceiptFolder
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
 
 from .conftest import FACTS, HANDLE, ORIGIN, Run, Server
+from .keys import world
 
 PROMISER = SignerKey.of(f"{ORIGIN}/reporting", bytes(range(32)))
 Answer = Callable[[bytes], reporting.SubmitReportResponse]
@@ -186,7 +188,7 @@ def test_the_command_line_keeps_receipts_beside_the_case_file(server: Server, ru
     server.answer("SubmitReport", lambda request: giving_to_whoever(request))
     result = run("report submit --country MY --case new.json")
     # Its salt is another's: it is not shown as a success.
-    assert result.exit_code == 1
+    assert result.exit_code == 6
     assert "it was taken in, but the receipt does not hold" in result.stderr
     assert not Path("new.json.receipts").exists()
 
@@ -195,3 +197,19 @@ def giving_to_whoever(request: bytes) -> reporting.SubmitReportResponse:
     said = reporting.SubmitReportRequest.FromString(request)
     text = replace(text_of(request, CaseKey.generate()), handle=said.handle)
     return reporting.SubmitReportResponse(receipt=receipt(text))
+
+
+def test_promises_are_held_to_the_keys_that_the_directory_has() -> None:
+    at = world.NOW
+    known = world.World()
+    assert lodging.promisers(known.directory(), "reporting", at) == []
+    own, others = (
+        known.certify(world.key(Kind.SERVICE, name, "operator"), world.SERVICE_ROOT)
+        for name in ("reporting", "triage")
+    )
+    # By a root that is not trusted for services: as if it were not there.
+    known.certify(world.key(Kind.SERVICE, "reporting", "ministry"), world.DESK_ROOT)
+    (found,) = lodging.promisers(known.directory(), "reporting", at)
+    assert (found.name, found.public_bytes) == (f"{world.ORIGIN}/reporting", own.entry.signing)
+    assert others.entry.signing != found.public_bytes
+    assert lodging.promisers(known.directory(), "reporting", own.entry.not_after) == []

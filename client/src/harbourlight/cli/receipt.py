@@ -85,8 +85,10 @@ def collect(
     # Also those that the service does not know any more.
     known = {one.text.event_id for one in receipts}
     receipts += [one for one in folder.all() if one.text.event_id not in known]
-    with sync.Ledger(session.endpoints(), patience=session.patience) as ledger:
-        held = ledger.collect(folder, receipts, policy)
+    endpoints = session.endpoints()
+    trust = endpoints.trusted() if endpoints.trust else None
+    with sync.Ledger(endpoints, patience=session.patience) as ledger:
+        held = ledger.collect(folder, receipts, policy, trust=trust)
     _show(held, session)
     if broken := [one for one in held if one.standing == Standing.BROKEN]:
         raise errors.Untrusted(
