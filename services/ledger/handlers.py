@@ -201,35 +201,46 @@ class Handlers:
             for one in opened.cosigned
         ):
             raise invalid([Violation("checkpoint", "a witness's clock is ahead of time")])
-        reason = await self._database.transaction(lambda c: self._keep(c, number, opened))
-        if reason:
-            log.critical("log %d is halted and signs nothing more: %s", number, reason)
-            raise Refusal(Kind.WRONG_STATE, f"this contradicts the log, which is halted: {reason}")
+        # Anybody may call this, so the log is locked where something is wrong alone.
+        if await self._contradicted(self._database, number, opened.checkpoint):
+            await self._halt(number, opened)
+        if opened.cosigned:
+            await self._database.transaction(lambda c: self._keep(c, number, opened))
         return [one.witness.name for one in opened.cosigned]
 
-    async def _keep(self, connection: Connection, number: int, opened: Opened) -> str | None:
-        size, _ = await store.lock(connection, number)
-        newest = await store.newest(connection, number)
-        shown = opened.checkpoint
+    async def _contradicted(self, reader: Reader, number: int, shown: Checkpoint) -> str | None:
+        """What is wrong with the database, if the log has signed this checkpoint."""
+        newest = await store.newest(reader, number)
         signed = -1 if newest is None else newest.size
         if shown.size > signed:
-            reason: str | None = (
+            return (
                 f"a checkpoint of size {shown.size} was signed, and the database knows none above "
                 f"{signed}: it is an older one"
             )
-        else:
-            reason = await contradiction(connection, number, size, shown)
-        if reason:
-            await store.set_conflict(connection, number, f"{reason}; {opened.note.text!r}")
+        return await contradiction(reader, number, signed, shown)
+
+    async def _halt(self, number: int, opened: Opened) -> None:
+        """Halts a log that is contradicted. Raises Refusal, unless it is not after all."""
+
+        async def work(connection: Connection) -> str | None:
+            await store.lock(connection, number)
+            reason = await self._contradicted(connection, number, opened.checkpoint)
+            if reason:
+                await store.set_conflict(connection, number, f"{reason}; {opened.note.text!r}")
             return reason
-        if opened.cosigned:
-            key = self._keys[number]
-            own = [one for one in opened.note.signatures if one.is_by(key)][:1]
-            note = Note(opened.note.text, tuple(own))
-            await store.add_checkpoint(connection, number, shown.size, note, is_published=True)
-            found = opened.note.verified(self._witnesses)
-            await store.add_cosignatures(connection, number, shown.size, found)
-        return None
+
+        if reason := await self._database.transaction(work):
+            log.critical("log %d is halted and signs nothing more: %s", number, reason)
+            raise Refusal(Kind.WRONG_STATE, f"this contradicts the log, which is halted: {reason}")
+
+    async def _keep(self, connection: Connection, number: int, opened: Opened) -> None:
+        """Keeps what witnesses signed, and the checkpoint where it was dropped meanwhile."""
+        size, key = opened.checkpoint.size, self._keys[number]
+        own = [one for one in opened.note.signatures if one.is_by(key)][:1]
+        note = Note(opened.note.text, tuple(own))
+        await store.add_checkpoint(connection, number, size, note, is_published=True)
+        found = opened.note.verified(self._witnesses)
+        await store.add_cosignatures(connection, number, size, found)
 
     async def _cosigned(self, number: int, signed: Signed, *, last: bool) -> Note:
         lines = await store.cosignatures(self._database, number, signed.size, last=last)

@@ -159,12 +159,12 @@ async def test_a_log_that_forgot_or_forked_is_called_out(
         await logs.add(installation, logs.entries(7))
         await logs.reached(ledger, installation, 12)
         forked = await ngo.look_once()
-        assert forked.code == 1
+        assert forked.code == 6
         assert f"THE LOG {ORIGIN}/receipts CONTRADICTS ITSELF" in forked.errors
         assert "has stopped signing" in forked.errors
         assert "cosigned" not in forked.output.replace("directory", "")
         # It signs nothing, however often it is asked, and remembers what it saw.
-        assert (await ngo.look_once()).code == 1
+        assert (await ngo.look_once()).code == 6
         assert ngo.seen.read_text() == before
         evidence = json.loads((tmp_path / "witness.key.seen.receipts.evidence").read_text())
         log = logs.key(installation).verifier

@@ -60,7 +60,7 @@ def test_scripts_get_json_and_a_choice_about_witnesses(run: Run) -> None:
     alone = run("receipt verify alone.tlog-proof --vkey ledger.vkey")
     assert (alone.exit_code, "UNWITNESSED: 0 of the 1" in alone.stdout) == (0, True)
     refused = run("receipt verify alone.tlog-proof --vkey ledger.vkey --witnessed")
-    assert refused.exit_code == 1
+    assert refused.exit_code == 6
     assert "nobody but the log itself says when" in refused.stderr
 
 
@@ -72,9 +72,9 @@ def test_scripts_get_json_and_a_choice_about_witnesses(run: Run) -> None:
         ("none --vkey ledger.vkey", 2, "cannot read none"),
         ("r.tlog-proof --vkey text", 2, "a verifier key is written"),
         ("r.tlog-proof --trust text", 2, "no trust file"),
-        ("text --vkey ledger.vkey", 1, "proves nothing"),
-        ("bare.tlog-proof --vkey ledger.vkey", 1, "bare"),
-        ("r.tlog-proof --vkey ledger.vkey --text ledger.vkey", 1, "another text"),
+        ("text --vkey ledger.vkey", 6, "proves nothing"),
+        ("bare.tlog-proof --vkey ledger.vkey", 6, "bare"),
+        ("r.tlog-proof --vkey ledger.vkey --text ledger.vkey", 6, "another text"),
         (f"r.tlog-proof --vkey {WITNESSES[0].verifier}", 2, "not a log"),
     ],
 )

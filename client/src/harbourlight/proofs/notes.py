@@ -226,7 +226,7 @@ class Note:
         Raises BadNote where one that claims to be by such a key is not.
         """
         found = []
-        for signature in self.signatures:
+        for signature in dict.fromkeys(self.signatures):
             for key in keys:
                 if signature.is_by(key):
                     key.verify(self.text, signature)
