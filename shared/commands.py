@@ -79,12 +79,15 @@ class Commands(Generic[S]):
         records: Records[S],
         emitter: Emitter,
         receipts: Receipts | None = None,
+        committed: Callable[[outbox.Outgoing], bool] = lambda _: False,
     ) -> None:
-        """`receipts` are needed where requests may ask for one."""
+        """`receipts` are needed where requests may ask for one, or events are to be `committed`
+        to the ledger although nobody asked for a receipt of them."""
         self._database = database
         self._records = records
         self._emitter = emitter
         self._receipts = receipts
+        self._committed = committed
 
     async def run(
         self,
@@ -134,6 +137,7 @@ class Commands(Generic[S]):
                 lodged, events = await self._given.lodge(
                     connection, events, opening, is_new=stored is None
                 )
+            events = await self._commit(connection, events)
             if also is not None and events:
                 await also(connection, decision.state, lodged.receipt if lodged else None)
             response = reply(decision.state, revision).SerializeToString()
@@ -162,12 +166,20 @@ class Commands(Generic[S]):
             if found is None or decision is None:
                 return
             await self._records.save(connection, [(subject, decision.state, found[1].revision)])
-            await outbox.append(
-                connection,
-                [self._emitter.outgoing(event, subject, now) for event in decision.events],
-            )
+            events = [self._emitter.outgoing(event, subject, now) for event in decision.events]
+            await outbox.append(connection, await self._commit(connection, events))
 
         await self._database.transaction(work)
+
+    async def _commit(
+        self, connection: Connection, events: list[outbox.Outgoing]
+    ) -> list[outbox.Outgoing]:
+        return [
+            await self._given.lodge_unasked(connection, event)
+            if self._committed(event) and event.commitment is None
+            else event
+            for event in events
+        ]
 
 
 _RECORD = outbox.beside(

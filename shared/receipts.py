@@ -182,6 +182,22 @@ class Receipts:
         lodged = Lodged(receipt, wrapped, key.id if is_new else None)
         return lodged, [replace(first, commitment=receipt.text.commitment), *events[1:]]
 
+    async def lodge_unasked(self, connection: Connection, event: Outgoing) -> Outgoing:
+        """The event with a commitment of the service's own, where nobody lodged it: time did.
+
+        Its opening is random and kept as others are. One whose subject was erased goes without.
+        """
+        opening = Opening(os.urandom(32), bytes(_KEY_BYTES), bytes(32))
+        try:
+            lodged, (committed,) = await self.lodge(connection, [event], opening, is_new=False)
+        except Erased:
+            return event
+        values = ", ".join(f"${n}" for n in range(1, len(lodged.columns) + 1))
+        await connection.execute(
+            f"INSERT INTO receipt ({COLUMNS}) VALUES ({values})", *lodged.columns
+        )
+        return committed
+
     async def opened(self, database: Database, rows: Sequence[asyncpg.Record]) -> list[Receipt]:
         """The receipts in rows of one subject; none where it was erased."""
         if not rows:

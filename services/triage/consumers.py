@@ -15,6 +15,7 @@ from shared.consumer import Subscription
 from shared.database import Connection
 from shared.erasure import KeyStore
 from shared.reactions import Reaction, Reactions
+from shared.receipts import Receipts
 
 REACTIONS = {
     reporting.ReportFiled: handlers.report_filed,
@@ -31,6 +32,7 @@ class Erasing(Reactions[Referral]):
     """Reactions, and the end of the keys that erased cases have here."""
 
     keys: KeyStore
+    receipts: Receipts
 
     async def load(self, connection: Connection, subjects: Iterable[str]) -> None:
         """As Reactions does."""
@@ -45,6 +47,12 @@ class Erasing(Reactions[Referral]):
 
     async def save(self, connection: Connection) -> None:
         """As Reactions does, and the keys last: what they wrapped is lost from here on."""
+        self._events = [
+            await self.receipts.lodge_unasked(connection, event)
+            if handlers.committed(event)
+            else event
+            for event in self._events
+        ]
         await super().save(connection)
         for subject in sorted(self._erased):
             await unsealings.erase(connection, subject)
@@ -56,7 +64,7 @@ def subscription(keys: KeyStore) -> Subscription:
 
     def reactor(table: Mapping[str, Reaction[Referral]]) -> Erasing:
         erasing = Erasing(cases.REFERRALS, handlers.EMITTER, table)
-        erasing.keys = keys
+        erasing.keys, erasing.receipts = keys, Receipts(keys)
         return erasing
 
     return Subscription.of("triage", REACTIONS, reactor)

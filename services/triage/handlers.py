@@ -21,6 +21,7 @@ from shared.cloudevents import Incoming
 from shared.commands import Call, Commands, Emitter
 from shared.database import Database
 from shared.decisions import Decision, NotYet
+from shared.outbox import Outgoing
 from shared.receipts import Receipts
 
 EMITTER = Emitter(events_pb2)
@@ -31,6 +32,11 @@ _REFERRAL_IDS = UUID("6f3e0d5c-5a0f-5f0a-9d2b-0c6f0f8f6b11")
 _SWEEP = 500
 
 Decide = Callable[[Referral | None, datetime], Decision[Referral]]
+
+
+def committed(event: Outgoing) -> bool:
+    """Every step of an unsealing is an entry of the ledger; this one nobody lodges: time does."""
+    return isinstance(event.event, events_pb2.UnsealingExpired)
 
 
 def _id(request: Any) -> str:
@@ -55,7 +61,7 @@ class Handlers:
 
     def __init__(self, database: Database, receipts: Receipts) -> None:
         self._database = database
-        self._commands = Commands(database, cases.REFERRALS, EMITTER, receipts)
+        self._commands = Commands(database, cases.REFERRALS, EMITTER, receipts, committed)
 
     async def accept(self, call: Call, request: triage_pb2.AcceptReferralRequest) -> bytes:
         """Takes the case up."""

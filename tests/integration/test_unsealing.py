@@ -1,184 +1,32 @@
 """Unsealing on a real database: who finds what, what is kept, and what time takes away."""
 
-import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from google.protobuf.message import Message
 
-from harbourlight import CaseKey
 from harbourlight import unsealing as brief_of
-from harbourlight.options.v1 import options_pb2 as options
 from harbourlight.proofs.receipts import ReceiptText, derive_salt
 from harbourlight.reporting.v1 import events_pb2 as reporting
 from harbourlight.triage.v1 import unsealing_pb2 as pb
-from harbourlight.types.v1 import sealed_pb2 as sealed
-from services.triage import consumers, handlers
-from services.triage.domain.model import Referral
-from services.triage.store import cases
-from services.triage.unsealing import Unsealings
-from shared.callers import Caller
+from services.triage import consumers
 from shared.cloudevents import Incoming
-from shared.commands import Call
-from shared.database import Connection, Database
-from shared.erasure import KeyStore
+from shared.database import Connection
 from shared.errors import Kind, Refusal
-from shared.receipts import Receipts
-from shared.signed_tokens import SignedTokens
 from tests.integration.installation import Installation
-from tests.unit.services.triage.build import accepted
-
-MIGRATIONS = Path(handlers.__file__).parent / "migrations"
-KEY = Ed25519PrivateKey.generate()
-
-
-def officer(desk: str = "LABOUR_INSPECTORATE", country: str = "MY") -> Caller:
-    places = {"desks": frozenset({desk}), "jurisdictions": frozenset({country})}
-    return Caller(options.ROLE_AUTHORITY, f"officer of {desk}", organisation="state", **places)
-
-
-def custodian(organisation: str) -> Caller:
-    return Caller(options.ROLE_CUSTODIAN, organisation, organisation=organisation)
-
-
-BAR, OMBUDSMAN, OTHER = map(custodian, ("bar-association", "ombudsman", "somebody-else"))
-
-
-def call(caller: Caller, request: Message) -> Call:
-    method = type(request).__name__.removesuffix("Request")
-    path = f"/harbourlight.triage.v1.UnsealingService/{method}"
-    return Call(caller, path, hashlib.sha256(request.SerializeToString()).digest())
-
-
-class Desk:
-    """The service's unsealing over one database."""
-
-    def __init__(self, database: Database, keys: KeyStore) -> None:
-        self.database = database
-        self.keys = keys
-        self.unsealings = Unsealings(database, SignedTokens(b"secret"), keys)
-        self.handlers = handlers.Handlers(database, Receipts(keys))
-
-    async def referral(self, state: Referral | None = None) -> Referral:
-        """One that the desk took up, in the database."""
-        found = replace(
-            state or accepted(), referral_id=str(uuid4()), handle=CaseKey.generate().handle
-        )
-        await self.database.transaction(
-            lambda connection: cases.REFERRALS.save(connection, [(found.handle, found, 0)])
-        )
-        return found
-
-    async def ask(self, of: Referral, number: int = 1, by: Caller | None = None) -> pb.Unsealing:
-        """An officer requests unsealing."""
-        request = ask(of, number)
-        answer = await self.unsealings.request(call(by or officer(), request), request)
-        return pb.RequestUnsealingResponse.FromString(answer).unsealing
-
-    async def grant(self, unsealing_id: str, by: Caller = BAR) -> pb.Unsealing:
-        """A custodian releases its half."""
-        half = sealed.Seal(key_id=brief_of.key_id(b"o" * 32), ciphertext=b"half for the officer")
-        request = pb.GrantUnsealingRequest(
-            request_id=str(uuid4()),
-            unsealing_id=unsealing_id,
-            half=half,
-            signer=bytes(32),
-            receipt_nonce=bytes(32),
-        )
-        answer = await self.unsealings.grant(call(by, request), request)
-        return pb.GrantUnsealingResponse.FromString(answer).unsealing
-
-    async def refuse(self, unsealing_id: str, by: Caller = BAR) -> pb.Unsealing:
-        """A custodian keeps its half."""
-        request = pb.RefuseUnsealingRequest(
-            request_id=str(uuid4()),
-            unsealing_id=unsealing_id,
-            reason=pb.UNSEALING_REFUSAL_NOT_NECESSARY,
-            remark=sealed.SealedContent(number=1, payload=b"sealed remark"),
-            signer=bytes(32),
-            receipt_nonce=bytes(32),
-        )
-        answer = await self.unsealings.refuse(call(by, request), request)
-        return pb.RefuseUnsealingResponse.FromString(answer).unsealing
-
-    async def get(self, unsealing_id: str, by: Caller) -> pb.UnsealingRecord:
-        """One in full."""
-        return await self.unsealings.get(
-            call(by, pb.GetUnsealingRequest(unsealing_id=unsealing_id)), unsealing_id
-        )
-
-    async def waiting(self, by: Caller, size: int = 0) -> list[str]:
-        """What a custodian may answer, page by page."""
-        found, token = [], ""
-        while True:
-            request = pb.ListUnsealingsRequest(page_size=size, page_token=token)
-            page = await self.unsealings.list_waiting(call(by, request), request)
-            found += [one.unsealing.unsealing_id for one in page.records]
-            assert not any(one.brief.HasField("explanation") for one in page.records)
-            if not (token := page.next_page_token):
-                return found
-
-    async def of_desk(self, by: Caller, handle: str = "", size: int = 0) -> list[str]:
-        """What an officer's desks asked for, page by page."""
-        found, token = [], ""
-        while True:
-            request = pb.ListMyUnsealingsRequest(handle=handle, page_size=size, page_token=token)
-            page = await self.unsealings.list_of_desks(call(by, request), request)
-            found += [one.unsealing.unsealing_id for one in page.records]
-            if not (token := page.next_page_token):
-                return found
-
-
-def ask(of: Referral, number: int = 1) -> pb.RequestUnsealingRequest:
-    brief = pb.UnsealingBrief(
-        handle=of.handle,
-        referral_id=of.referral_id,
-        legal_basis=pb.LEGAL_BASIS_INVESTIGATION,
-        number=number,
-        one_time_key=b"o" * 32,
-        identity_version=1,
-        identity_hash=bytes(32),
-        custodian_seal=sealed.Seal(key_id="c0", ciphertext=b"half"),
-        alternate_seal=sealed.Seal(key_id="a0", ciphertext=b"half too"),
-        custodian=BAR.organisation,
-        alternate=OMBUDSMAN.organisation,
-        explanation=sealed.SealedContent(number=1, payload=b"sealed reasons"),
-        signer_key_id="5e",
-    )
-    brief_of.sign(brief, KEY.public_key().public_bytes_raw(), KEY.sign)
-    return pb.RequestUnsealingRequest(
-        request_id=str(uuid4()),
-        referral_id=of.referral_id,
-        brief=brief,
-        receipt_nonce=brief_of.receipt_nonce(brief),
-    )
-
-
-@asynccontextmanager
-async def desk_of(installation: Installation) -> AsyncIterator[Desk]:
-    keys = KeyStore(installation.keystore_url("triage"))
-    await keys.start()
-    try:
-        async with installation.database("triage", MIGRATIONS) as database:
-            yield Desk(database, keys)
-    finally:
-        await keys.stop()
-
-
-async def told(installation: Installation, handle: str) -> list[str]:
-    """What was told of the case's unsealings, in order."""
-    rows = await installation.ask(
-        "SELECT type FROM triage.outbox WHERE subject = $1 AND type LIKE '%Unsealing%'"
-        " ORDER BY sequence",
-        handle,
-    )
-    return [name.rpartition(".")[2] for (name,) in rows]
+from tests.integration.unsealings import (
+    BAR,
+    OMBUDSMAN,
+    OTHER,
+    ask,
+    call,
+    desk_of,
+    let_pass,
+    officer,
+    told,
+    uncommitted,
+)
 
 
 async def test_it_reaches_both_custodians_and_its_desk_and_nobody_else(
@@ -225,7 +73,7 @@ async def test_a_granted_half_comes_to_the_desk_and_is_deleted_in_time(
         with pytest.raises(Refusal, match="is GRANTED: cannot refuse it"):
             await desk.refuse(it)
 
-        await _let_pass(desk, case.handle)
+        await let_pass(desk, case.handle)
         record = await desk.get(it, officer())
         assert record.unsealing.state == pb.UNSEALING_STATE_CLOSED
         assert not record.HasField("half")
@@ -233,6 +81,7 @@ async def test_a_granted_half_comes_to_the_desk_and_is_deleted_in_time(
         assert rows == [(None,)]
         expected = ["UnsealingRequested", "UnsealingGranted", "UnsealingExpired"]
         assert await told(installation, case.handle) == expected
+        assert await uncommitted(installation) == 0
         # Nor is it among the recorded answers, which outlive it.
         ((found,),) = await installation.ask(
             "SELECT count(*) FROM triage.answer WHERE position($1::bytea IN response) > 0",
@@ -265,7 +114,7 @@ async def test_an_unanswered_request_lapses(installation: Installation) -> None:
     async with desk_of(installation) as desk:
         case = await desk.referral()
         it = (await desk.ask(case)).unsealing_id
-        await _let_pass(desk, case.handle)
+        await let_pass(desk, case.handle)
         assert (await desk.get(it, officer())).unsealing.state == pb.UNSEALING_STATE_EXPIRED
         assert await desk.waiting(BAR) == []
         assert await told(installation, case.handle) == ["UnsealingRequested", "UnsealingExpired"]
@@ -354,6 +203,7 @@ async def test_what_reporting_erases_is_erased_here(installation: Installation) 
         assert await told(installation, case.handle) == ["UnsealingRequested", "UnsealingExpired"]
         kept = "SELECT sealed IS NOT NULL, half IS NOT NULL FROM triage.unsealings"
         assert await installation.ask(kept) == [(False, False)]
+        assert await uncommitted(installation) == 0
 
 
 async def test_each_step_of_the_parties_has_a_receipt_that_is_committed_to(
@@ -395,17 +245,3 @@ async def test_lists_page(installation: Installation) -> None:
         asked = [(await desk.ask(await desk.referral())).unsealing_id for _ in range(5)]
         assert await desk.waiting(BAR, 2) == asked
         assert await desk.of_desk(officer(), size=2) == asked[::-1]
-
-
-async def _let_pass(desk: Desk, handle: str) -> None:
-    """The time of the case's open unsealing passes, and the timer runs."""
-    row = await desk.database.fetchrow(
-        "SELECT revision, body FROM referrals WHERE subject = $1", handle
-    )
-    assert row is not None
-    state = cases.REFERRALS.read(row["body"])
-    assert state.unsealings[-1].open
-    due = tuple(replace(one, ends_at=datetime.now(UTC)) for one in state.unsealings)
-    change = (handle, replace(state, unsealings=due), row["revision"])
-    await desk.database.transaction(lambda connection: cases.REFERRALS.save(connection, [change]))
-    await desk.handlers.sweep()
