@@ -68,7 +68,7 @@ def test_an_identity_is_asked_for_released_and_read(
     assert "HOLDS: asked by officer jo@example.org of LABOUR_INSPECTORATE" in shown.stdout
     assert f"Reason: {WHY}" in shown.stdout
     early = say(f"open {REFERRAL}", "desk")
-    assert early.exit_code == 1
+    assert early.exit_code == 6
     assert "no half has been released" in early.stderr
 
     granted = say(f"grant {REFERRAL}", "bar")
@@ -91,7 +91,7 @@ def test_nothing_is_released_for_a_request_that_is_not_in_the_ledger(
     shown = say(f"show {REFERRAL} --custodian", "bar")
     assert "DOES NOT HOLD: the request is not proven to be in the ledger" in shown.stdout
     refused = say(f"grant {REFERRAL}", "bar")
-    assert refused.exit_code == 1
+    assert refused.exit_code == 6
     assert "the company might never learn of it" in refused.stderr
     assert not any(call.method == "GrantUnsealing" for call in server.calls)
     # There is no way around it.
@@ -114,7 +114,7 @@ def test_a_custodian_needs_its_own_key(say: Say) -> None:
     ask(say)
     for by in ("nobody", "desk"):
         result = say(f"grant {REFERRAL}", by)
-        assert result.exit_code == 1
+        assert result.exit_code == 6
         assert "your key files hold neither" in result.stderr
 
 
@@ -141,5 +141,5 @@ def test_a_platform_that_goes_back_on_its_directory_is_believed_no_more(
     assert "HOLDS" in say(f"show {REFERRAL} --custodian", "bar").stdout
     network.directory_log.entries.pop(0)
     result = say(f"grant {REFERRAL}", "bar")
-    assert result.exit_code == 1
+    assert result.exit_code == 6
     assert "older than the one" in result.stderr
