@@ -4,9 +4,9 @@ import secrets
 from collections.abc import AsyncGenerator, Iterable
 
 from harbourlight.asker import Asker
-from harbourlight.caseworker import Caseworker
 from harbourlight.connection import PATIENCE, TokenCredential, new_request_id
 from harbourlight.endpoints import Endpoints
+from harbourlight.exhibits import ExhibitReader
 from harbourlight.keyed import NO_KEYS
 from harbourlight.keys.files import KeyRing
 from harbourlight.keys.memory import Memory
@@ -17,7 +17,7 @@ from harbourlight.triage.v1 import triage_pb2 as triage
 from harbourlight.types.v1 import types_pb2 as types
 
 
-class Authority(Asker, Caseworker, Verifier):
+class Authority(Asker, ExhibitReader, Verifier):
     """Sees the referrals of the desks and jurisdictions in its token; others are NotFound.
 
     `keys` are the officer's own and its desk's: what is sealed is opened and written with them.

@@ -14,13 +14,14 @@ from harbourlight.connection import PATIENCE, new_request_id
 from harbourlight.effort import OnWork, no_word
 from harbourlight.endpoints import Endpoints
 from harbourlight.errors import Untrusted
+from harbourlight.exhibits import Exhibitor
 from harbourlight.keys.memory import Memory
 from harbourlight.lodging import Lodged
 from harbourlight.notification.v1 import notification_pb2 as notification
 from harbourlight.proofs.challenges import Opening
 from harbourlight.receiptfolder import ReceiptFolder
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
-from harbourlight.reporter import Before, Reporter
+from harbourlight.reporter import Before
 from harbourlight.reporting.v1 import content_pb2
 from harbourlight.reporting.v1 import reporting_pb2 as reporting
 from harbourlight.sealed.v1 import sealed_pb2 as sealed
@@ -31,7 +32,7 @@ from harbourlight.types.v1 import types_pb2 as types
 R = TypeVar("R", bound=Message)
 
 
-class Company(Reporter):
+class Company(Exhibitor):
     """Reports, follows its case and owes remedy. It has no account: it holds the case key.
 
     Where many come forward at once, the platform asks for a proof of work, which is solved here;

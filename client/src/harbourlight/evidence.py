@@ -5,14 +5,13 @@ the words: the service is asked what has arrived, and the same file makes the sa
 """
 
 import asyncio
-import os
-import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from harbourlight.casework.written import Letter
 from harbourlight.connection import Connection
 from harbourlight.errors import BadFile, CannotOpen
 from harbourlight.privatefile import private_temporary
@@ -20,9 +19,6 @@ from harbourlight.reporting.v1 import evidence_pb2 as pb
 from harbourlight.sealed.v1 import sealed_pb2 as sealed
 from harbourlight.sealing import stream
 from harbourlight.types.v1 import sealed_pb2 as types
-
-KIND = "evidence"
-"""What a description is bound to as, when it is sealed and signed."""
 
 _PIECE = 256 * 1024
 
@@ -39,12 +35,31 @@ class Described:
     """A file of the case, with what its sealed description says."""
 
     evidence: pb.Evidence
-    description: sealed.EvidenceDescription
+    description: sealed.EvidenceDescription | None
+    """None where it is not shown."""
+    problem: str = ""
+    """Why it is not shown; empty where it is."""
+
+    @classmethod
+    def of(cls, evidence: pb.Evidence, letter: Letter) -> "Described":
+        """With the letter that its description is."""
+        body = letter.body if isinstance(letter.body, sealed.EvidenceDescription) else None
+        return cls(evidence, body, letter.problem)
 
     @property
     def number(self) -> int:
         """Names the file within the case."""
         return self.evidence.description.content.number
+
+    @property
+    def epoch(self) -> int:
+        """Of the content key that the file's key is made from."""
+        return self.evidence.description.content.epoch
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it has arrived."""
+        return self.evidence.state == pb.EVIDENCE_STATE_COMPLETE
 
 
 async def listed(connection: Connection, handle: str) -> list[pb.Evidence]:
@@ -116,9 +131,11 @@ async def fetch(
     where what came is not the file that was described.
     """
     said = described.description
+    if said is None:
+        raise CannotOpen(f"file {described.number} of {handle} is not shown: {described.problem}")
     decryption = stream.Decryption(key, size=said.size, sha256=said.sha256)
     evidence = described.evidence
-    if evidence.state != pb.EVIDENCE_STATE_COMPLETE:
+    if not described.is_complete:
         raise CannotOpen(
             f"file {described.number} of {handle} is still arriving "
             f"({evidence.received} of {evidence.size} bytes): try again later"
@@ -152,12 +169,9 @@ async def fetch(
         raise BadFile(f"cannot write {into}: {error.strerror}") from error
 
 
-def describe(path: Path, plan: stream.Plan, *, media_type: str = "") -> sealed.EvidenceDescription:
-    """What the desk is told of a file, in clear to it alone."""
-    return sealed.EvidenceDescription(
-        evidence_id=str(uuid.uuid4()),
-        file_name=os.path.basename(path),
-        media_type=media_type,
-        size=plan.size,
-        sha256=plan.sha256,
-    )
+async def numbered(connection: Connection, handle: str, number: int) -> pb.Evidence:
+    """One file of the case. Raises CannotOpen where there is none of this number."""
+    for one in await listed(connection, handle):
+        if one.description.content.number == number:
+            return one
+    raise CannotOpen(f"case {handle} has no file {number}: see the numbers with `evidence list`")

@@ -106,7 +106,7 @@ class Reporter(Keyed):
             return
         case = await self._case()
         recipients = await self._recipients_of(case)
-        self._seal_into(request, identity, content, _turn(case), recipients)
+        self._seal_into(request, identity, content, turn_of(case), recipients)
 
     def _seal_into(
         self,
@@ -163,7 +163,7 @@ class Reporter(Keyed):
     ) -> pb.SendMessageRequest:
         """A message to the desk that has the case now, without its request_id."""
         case = await self._case()
-        turn, desk = _turn(case), await self._desk_key(case)
+        turn, desk = turn_of(case), await self._desk_key(case)
         body = body_of(purpose, text, in_reply_to=in_reply_to)
         request = pb.SendMessageRequest(
             handle=self.handle, purpose=purpose, content=self._sealer.message(body, desk, turn)
@@ -192,7 +192,8 @@ class Reporter(Keyed):
         return found
 
 
-def _turn(case: reporting.Case) -> Turn:
+def turn_of(case: reporting.Case) -> Turn:
+    """Where the case stands for what the company writes next."""
     epoch = max(1, case.epoch)
     return Turn(case.company_number + 1, epoch, case.key_epoch < epoch)
 

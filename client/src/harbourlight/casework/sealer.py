@@ -6,7 +6,7 @@ All keys follow from the case's words, so they restore the dialogue too.
 from dataclasses import dataclass
 from datetime import UTC
 
-from harbourlight.casework.written import CONTENT, MESSAGE, Body, Letter, kind_of, read
+from harbourlight.casework.written import CONTENT, EVIDENCE, MESSAGE, Body, Letter, kind_of, read
 from harbourlight.errors import BadFile
 from harbourlight.keys.directory import Directory, Key
 from harbourlight.keys.recipients import Recipients
@@ -85,6 +85,17 @@ class Sealer:
     def message(self, body: Body, desk: Key, turn: Turn) -> types.SealedContent:
         """A message to the desk. Raises ValueError where it is too long."""
         return self._item(body.SerializeToString(), MESSAGE, desk, turn)
+
+    def evidence(
+        self, description: sealed.EvidenceDescription, desk: Key, turn: Turn
+    ) -> types.SealedContent:
+        """The description of a file. Raises ValueError where it is too long."""
+        return self._item(description.SerializeToString(), EVIDENCE, desk, turn)
+
+    def file_key(self, evidence_id: str, epoch: int) -> bytes:
+        """The key of a file that is added in an epoch."""
+        key = contents.content_key(self._phrase, epoch)
+        return contents.evidence_key(key, handle=self.key.handle, evidence_id=evidence_id)
 
     def read(self, found: pb.Message, directory: Directory) -> Letter:
         """What either side wrote."""

@@ -8,6 +8,7 @@ import typer
 from harbourlight.cli import (
     case,
     casework,
+    evidence,
     feed,
     keys,
     message,
@@ -35,6 +36,7 @@ app.add_typer(proof.app, name="receipt")
 app.add_typer(casework.app, name="triage")
 app.add_typer(unsealing.app, name="unsealing")
 app.add_typer(message.app, name="message")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(remedy.app, name="remedy")
 app.add_typer(feed.app, name="feed")
 app.add_typer(witness.app, name="witness")
