@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from shared import contract, telemetry
+from shared import contract, figures, telemetry
 from shared.cloudevents import Headers, Incoming
 from shared.database import Database
 from shared.inbox import Inbox, Reactor
@@ -118,12 +118,16 @@ class Consumer:
                 ]
                 # Record by record in the order of their partitions: nothing orders topics.
                 if records:
+                    began = time.monotonic()
                     self._on_loop(records)
                     consumer.commit()
+                    took = time.monotonic() - began
+                    figures.taken_in(group, (topic for topic, _, _ in records), took)
                 if not rebalances.has_joined and time.monotonic() > join_by:
                     raise KafkaError(f"not in group {group} after {_JOIN_SECONDS:.0f} s")
                 if time.monotonic() >= next_retry:
                     self._on_loop(None)
+                    figures.behind(group, self._kafka.behind(consumer))
                     next_retry = time.monotonic() + _RETRY_PARKED_SECONDS
         finally:
             consumer.close(autocommit=False)

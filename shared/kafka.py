@@ -179,6 +179,18 @@ class Kafka:
             raise
         return consumer
 
+    def behind(self, consumer: KafkaConsumer) -> dict[str, int]:
+        """Topic -> records that a member has before it, as far as the broker has told it."""
+        # Also topics of which it has no partition, or what it had of them would be told for ever.
+        found = {one.removeprefix(self.prefix): 0 for one in consumer.subscription() or ()}
+        # Not by position(), which asks the broker where it is not sure.
+        for one, state in dict(consumer._subscription.assignment).items():
+            topic = one.topic.removeprefix(self.prefix)
+            is_known = state.position is not None and state.highwater is not None
+            left = max(0, state.highwater - state.position.offset) if is_known else 0
+            found[topic] = found.get(topic, 0) + left
+        return found
+
     def read_to_end(self, topics: Sequence[str]) -> list[Any]:
         """Every record that the topics hold now, partition by partition, as no group's member.
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from shared import cloudevents, telemetry
+from shared import cloudevents, figures, telemetry
 from shared.kafka import Kafka, Producer, Record
 from shared.wakeups import Wakeups
 
@@ -47,6 +47,7 @@ class Relay:
 
     async def run(self) -> None:
         """Leads, and leads again after every failure."""
+        figures.leads(self._service, False)
         while True:
             try:
                 await self._lead()
@@ -63,8 +64,10 @@ class Relay:
         connection.add_termination_listener(lambda _: lost.set())
         try:
             await connection.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", self._lock)
+            figures.leads(self._service, True)
             await self._relay(connection, lost)
         finally:
+            figures.leads(self._service, False)
             connection.terminate()
 
     async def _relay(self, connection: asyncpg.Connection, lost: asyncio.Event) -> None:
@@ -111,6 +114,7 @@ class Relay:
             sending.result()
             days = [row["created_on"] for row in rows]
             await connection.execute(_MARK, [row["id"] for row in rows], min(days), max(days))
+            figures.sent((row["topic"], row["type"]) for row in rows)
 
 
 def record_of(row: asyncpg.Record, service: str, prefix: str) -> Record:

@@ -9,7 +9,14 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -20,7 +27,7 @@ from grpc_reflection.v1alpha import reflection
 
 from harbourlight import work
 from harbourlight.options.v1 import options_pb2 as options
-from shared import contract, errors, statuses, telemetry, uploads
+from shared import contract, errors, figures, statuses, uploads
 from shared.callers import Caller, Callers, authorise
 from shared.commands import Call
 from shared.errors import Kind, Refusal, Violation
@@ -191,17 +198,18 @@ def _upload(
 async def _answer(
     path: str, context: Context, work: Callable[[], Awaitable[Message | bytes]]
 ) -> bytes:
-    with telemetry.call_span(path) as span:
+    with figures.call(path) as outcome:
         try:
             response = await work()
         except Refusal as refusal:
-            span.attributes[telemetry.RPC_STATUS] = statuses.CODES[refusal.kind].name
+            outcome.status = statuses.CODES[refusal.kind].name
             await _abort(context, refusal)
             raise
         except Exception:
-            await _internal(path, span, context)
+            outcome.status = "INTERNAL"
+            await _internal(path, outcome.span, context)
             raise
-        span.attributes[telemetry.RPC_STATUS] = "OK"
+        outcome.status = "OK"
         return response if isinstance(response, bytes) else response.SerializeToString()
 
 
@@ -212,7 +220,8 @@ def _stream(
         # No span around a stream: it would last for hours and be a parent of nothing.
         try:
             async with admit(raw, context) as (request, call):
-                await tell(context, serve(request, call), call.caller.expires)
+                with figures.streaming(path):
+                    await tell(context, serve(request, call), call.caller.expires)
                 if call.stopping():
                     raise Refusal(Kind.STOPPING, "the server is stopping: connect again and go on")
         except Refusal as refusal:
@@ -234,7 +243,6 @@ async def _abort(context: Context, refusal: Refusal) -> None:
 async def _internal(path: str, span: Any, context: Context) -> None:
     log.exception("call %s failed", path)
     span.failure = "internal"
-    span.attributes[telemetry.RPC_STATUS] = "INTERNAL"
     await context.abort(
         grpc.StatusCode.INTERNAL, "something failed here, and nothing was changed; it is logged"
     )

@@ -11,7 +11,7 @@ from typing import Protocol
 import grpc
 import uvloop
 
-from shared import logs, telemetry
+from shared import figures, logs, telemetry
 from shared.callers import Callers
 from shared.consumer import Consumer, Subscription
 from shared.database import Database
@@ -75,8 +75,11 @@ def run(
     check_listen(settings.listen, settings.tls)
     logs.set_up(name)
     provider = telemetry.set_up(name, settings.telemetry)
+    counting = figures.set_up(name, settings.metrics, settings.tls)
     uvloop.run(_run(name, migrations, formats, build, settings))
     provider.shutdown()
+    if counting:
+        counting.shutdown()
 
 
 async def _run(
@@ -105,7 +108,8 @@ async def _run(
     consumers = [Consumer(one, database, kafka) for one in parts.subscriptions]
     for consumer in consumers:
         consumer.start()
-    timers = [asyncio.create_task(_tick(timer)) for timer in parts.timers]
+    measuring = Timer(figures.MEASURE_SECONDS, lambda: figures.measure(database, name))
+    timers = [asyncio.create_task(_tick(timer)) for timer in (*parts.timers, measuring)]
     context = client_context(settings.oidc_ca)
     listed = read_issuers(settings.oidc_issuers) if settings.oidc_issuers else []
     issuers = [IssuerKeys(one, context) for one in listed]

@@ -54,6 +54,8 @@ class Settings:
     """File with the key that the service signs its promises by; None for one that gives none."""
     telemetry: Path | None
     """Folder for trace files; None exports by OTLP where OTEL_EXPORTER_OTLP_ENDPOINT is set."""
+    metrics: str
+    """host:port where Prometheus finds the figures; empty shows none."""
     topic_prefix: str
     """Put before every topic and group, so that installations can share a broker."""
     blobs: str
@@ -116,6 +118,7 @@ class Settings:
             secret=bytes.fromhex(required("SECRET", "64 hexadecimal digits")),
             promise_key=path("PROMISE_KEY"),
             telemetry=path("TELEMETRY"),
+            metrics=environment.get("HARBOURLIGHT_METRICS", ""),
             topic_prefix=environment.get("HARBOURLIGHT_TOPIC_PREFIX", ""),
             blobs=environment.get("HARBOURLIGHT_BLOBS", ""),
             instance=environment.get("HARBOURLIGHT_INSTANCE", "1"),

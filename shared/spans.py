@@ -16,11 +16,21 @@ from pathlib import Path
 from random import getrandbits
 from typing import Any, ClassVar, Self
 
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = "01"
@@ -110,6 +120,11 @@ class Span:
                 "links": [one[3:35] for one in self.linked],
             }
         )
+
+    def for_exemplars(self) -> Context:
+        """What tells the SDK's figures which span they are of."""
+        here = _context(self.trace_id, self.span_id, self._flags)
+        return set_span_in_context(NonRecordingSpan(here), Context())
 
     def for_sdk(self) -> ReadableSpan:
         """The same as the SDK's exporters take it."""

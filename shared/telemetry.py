@@ -1,4 +1,4 @@
-"""Traces: one from the call through outbox, topic and consumer, and the names they use.
+"""Traces: one from the call through outbox, topic and consumer.
 
 kafka-python has no instrumentation that sees `poll()`, so the spans are made here.
 """
@@ -16,22 +16,20 @@ from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.trace import SpanKind
 
 from shared import spans
+from shared.conventions import (
+    CASE,
+    EVENT_TYPE,
+    MESSAGING_BATCH_COUNT,
+    MESSAGING_CONSUMER_GROUP,
+    MESSAGING_DESTINATION,
+    MESSAGING_MESSAGE_ID,
+    MESSAGING_OPERATION_NAME,
+    MESSAGING_OPERATION_TYPE,
+    MESSAGING_SYSTEM,
+    RPC_METHOD,
+    RPC_SYSTEM,
+)
 from shared.spans import Span, SpanFile
-
-# OpenTelemetry semantic conventions, messaging and RPC.
-MESSAGING_SYSTEM = "messaging.system"
-MESSAGING_OPERATION_NAME = "messaging.operation.name"
-MESSAGING_OPERATION_TYPE = "messaging.operation.type"
-MESSAGING_DESTINATION = "messaging.destination.name"
-MESSAGING_MESSAGE_ID = "messaging.message.id"
-MESSAGING_BATCH_COUNT = "messaging.batch.message_count"
-MESSAGING_CONSUMER_GROUP = "messaging.consumer.group.name"
-RPC_SYSTEM = "rpc.system.name"
-RPC_METHOD = "rpc.method"
-RPC_STATUS = "rpc.response.status_code"
-# Our own.
-CASE = "harbourlight.case"
-EVENT_TYPE = "harbourlight.event.type"
 
 
 def set_up(service: str, folder: Path | None) -> TracerProvider:

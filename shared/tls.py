@@ -78,12 +78,12 @@ def server_credentials(tls: Tls) -> grpc.ServerCredentials:
     )
 
 
-def check_listen(listen: str, tls: Tls | None) -> None:
-    """Raises BadTls where calls would travel in clear beyond this machine."""
+def check_listen(listen: str, tls: Tls | None, setting: str = "HARBOURLIGHT_LISTEN") -> None:
+    """Raises BadTls, naming the setting, where calls would travel in clear beyond this machine."""
     host = listen.rpartition(":")[0].strip("[]")
     if tls is None and not listen.startswith("unix:") and not _is_loopback(host):
         raise BadTls(
-            f"HARBOURLIGHT_LISTEN is {listen}, which others can reach, and there is no TLS: set "
+            f"{setting} is {listen}, which others can reach, and there is no TLS: set "
             "HARBOURLIGHT_TLS_CERTIFICATE and HARBOURLIGHT_TLS_KEY, or listen on 127.0.0.1"
         )
 

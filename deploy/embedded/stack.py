@@ -105,6 +105,11 @@ class Stack:
             "kafka": self.kafka_access(topology.FEED_READER).published(self._feed_password),
             "logs": str(self._folder.path / "logs"),
             "telemetry": str(self._folder.path / "telemetry"),
+            "metrics": {
+                one.name: self._metrics_address(one.name)
+                for one in topology.PROCESSES
+                if one.name in self.processes
+            },
             "pids": {name: child.pid for name, child in self.processes.items()},
         }
 
@@ -294,6 +299,8 @@ class Stack:
                 **inherited,
                 "PYTHONUNBUFFERED": "1",
                 **self.environment(process.name),
+                # Of this process alone: others may run with the same settings.
+                "HARBOURLIGHT_METRICS": self._metrics_address(process.name),
             },
             cwd=ROOT,
             log=self._folder.folder("logs") / f"{process.name}.log",
@@ -306,6 +313,9 @@ class Stack:
 
     def _address(self, name: str) -> str:
         return f"127.0.0.1:{self._folder.port(name)}"
+
+    def _metrics_address(self, name: str) -> str:
+        return f"127.0.0.1:{self._folder.port(f'{name} figures')}"
 
     def _database_password(self, name: str) -> str:
         return self._folder.secret(f"database {name}")

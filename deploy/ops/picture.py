@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.text import Text
 
-from shared import telemetry
+from shared import conventions
 
 _COLOURS = {
     "reporting": "#0f766e",
@@ -55,7 +55,7 @@ def read_traces(folder: Path, case: str) -> list[list[Step]]:
     spans = _read_spans(folder)
     # In the order of their first span that names the case.
     traces = dict.fromkeys(
-        span["trace"] for span in spans if span["attributes"].get(telemetry.CASE) == case
+        span["trace"] for span in spans if span["attributes"].get(conventions.CASE) == case
     )
     return [
         _steps([span for span in spans if trace in (span["trace"], *span["links"])])
@@ -79,7 +79,7 @@ def _steps(spans: list[dict[str, Any]]) -> list[Step]:
         Step(
             span["service"],
             _short(span["name"]),
-            span["attributes"].get(telemetry.EVENT_TYPE, "").rpartition(".")[2],
+            span["attributes"].get(conventions.EVENT_TYPE, "").rpartition(".")[2],
             (span["start_ns"] - begin) / 1e6,
             (span["end_ns"] - begin) / 1e6,
             span["start_ns"] / 1e9,

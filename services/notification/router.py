@@ -12,6 +12,7 @@ so the body ends only when the broker has acknowledged every routed event.
 import asyncio
 import logging
 import tempfile
+import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -25,7 +26,7 @@ from harbourlight.options.v1 import options_pb2 as options
 from harbourlight.remedy.v1 import events_pb2 as remedy
 from harbourlight.reporting.v1 import events_pb2 as reporting
 from harbourlight.triage.v1 import events_pb2 as triage
-from shared import cloudevents, contract, logs, redaction, telemetry, tls
+from shared import cloudevents, contract, figures, logs, redaction, telemetry, tls
 from shared.cloudevents import Headers, Incoming
 from shared.inbox import dead_letter_topic
 from shared.kafka import MECHANISM
@@ -159,6 +160,7 @@ def application(settings: Settings, folder: str) -> faust.App:
     @app.agent(sources, concurrency=1)
     async def router(stream: Any) -> None:
         async for batch in stream.take_events(_BATCH, within=_WITHIN_SECONDS):
+            began = time.monotonic()
             prepared = [
                 prepare(
                     event.message.topic.removeprefix(prefix),
@@ -168,6 +170,8 @@ def application(settings: Settings, folder: str) -> faust.App:
                 for event in batch
             ]
             await _send_all(outputs, prepared)
+            topics = (event.message.topic.removeprefix(prefix) for event in batch)
+            figures.taken_in(GROUP, topics, time.monotonic() - began)
 
     return app
 
@@ -203,6 +207,7 @@ def main() -> None:
     settings = Settings.from_environment(database=False)
     logs.set_up(GROUP)
     provider = telemetry.set_up(GROUP, settings.telemetry)
+    counting = figures.set_up(GROUP, settings.metrics, settings.tls)
     with tempfile.TemporaryDirectory() as folder:
         app = application(settings, folder)
         app.finalize()
@@ -211,6 +216,8 @@ def main() -> None:
             worker.execute_from_commandline()
         finally:
             provider.shutdown()
+            if counting:
+                counting.shutdown()
 
 
 if __name__ == "__main__":

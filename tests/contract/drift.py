@@ -21,6 +21,8 @@ from tests.contract.manifests import (
 
 _KEYS = topology.keystore_database("harbourlight")
 _PROTOCOLS = "listener.security.protocol.map"
+FIGURES = "0.0.0.0:9464"
+"""Where whoever serves shows its figures, inside the network and by TLS."""
 _LEDGERS = {
     f"HARBOURLIGHT_{name}" for name in ("RECEIPTS_KEY", "DIRECTORY_KEY", "ANCHOR", "WITNESSES")
 }
@@ -70,6 +72,7 @@ def processes_drift(running: dict[str, Running]) -> Iterator[str]:
             yield from _differ(f"{name}: health port", one.health_port, int(port))
             yield from _differ(f"{name}: keys of tokens", settings.jwks is not None, True)
             yield from _differ(f"{name}: TLS", settings.tls is not None, True)
+            yield from _differ(f"{name}: figures", settings.metrics, FIGURES)
 
 
 def compose_drift(compose: Document, kafka: str) -> Iterator[str]:
@@ -152,6 +155,9 @@ def _pod_drift(deployment: Document, running: Running) -> Iterator[str]:
     yield from _differ(f"{name}: label", label, name)
     yield from _differ(f"{name}: account", pod["spec"]["serviceAccountName"], name)
     (container,) = pod["spec"]["containers"]
+    ports = {f"0.0.0.0:{one['containerPort']}" for one in container.get("ports", ())}
+    serves = {running.environment.get(f"HARBOURLIGHT_{one}") for one in ("LISTEN", "METRICS")}
+    yield from _differ(f"{name}: ports", ports, serves - {None})
     security = {**pod["spec"]["securityContext"], **container["securityContext"]}
     # Who may write on its volumes; a pod without one of its own needs none.
     security.pop("fsGroup", None)

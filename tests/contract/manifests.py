@@ -110,7 +110,7 @@ def _running(deployment: Document, maps: dict[str, Document]) -> Running:
     for variable in container["env"]:
         environment[variable["name"]] = variable.get("value") or _drawn(variable["valueFrom"])
     probes = [container.get(f"{kind}Probe") for kind in ("startup", "readiness", "liveness")]
-    ports = {port["containerPort"] for port in container.get("ports", ())}
+    ports = {port["containerPort"] for port in container.get("ports", ()) if port["name"] == "grpc"}
     asked = [probe and probe.get("exec", {}).get("command") for probe in probes]
     is_checked = len(ports) == 1 and asked == [PROBE] * 3
     return Running(container["command"], environment, ports.pop() if is_checked else None)

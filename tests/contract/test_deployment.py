@@ -81,6 +81,8 @@ def _variable(documents: list[Document], name: str) -> Document:
         lambda d: _container(d)["env"].remove(_variable(d, "SECRET")),
         lambda d: _variable(d, "DATABASE_URL").update(value="postgresql://remedy@postgres-rw/h"),
         lambda d: _variable(d, "LISTEN").update(value="0.0.0.0:7001"),
+        lambda d: _container(d)["env"].remove(_variable(d, "METRICS")),
+        lambda d: _container(d)["ports"].pop(),
         lambda d: _container(d)["env"].remove(_variable(d, "TLS_KEY")),
         lambda d: _variable(d, "TLS_KEY").update(value="/etc/harbourlight/other.key"),
         lambda d: _variable(d, "INSTANCE").update(value="1"),
@@ -202,6 +204,15 @@ def test_a_fresh_env_has_what_compose_requires() -> None:
     assert found.keys() | {f"HARBOURLIGHT_{name}" for name in files} == required
     assert len(set(found.values())) == len(found)
     assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in found.values())
+
+
+def test_prometheus_is_told_of_everybody_who_shows_figures() -> None:
+    told = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yaml").read_text())
+    (job,) = told["scrape_configs"]
+    (targets,) = job["static_configs"]
+    port = drift.FIGURES.rpartition(":")[2]
+    serving = {f"{one.name}:{port}" for one in topology.PROCESSES if one.serves}
+    assert (job["scheme"], set(targets["targets"])) == ("https", serving)
 
 
 def test_every_manifest_is_part_of_production() -> None:
