@@ -105,11 +105,11 @@ class TrustFiles:
         try:
             async with Ledger(endpoints, token) as party:
                 last = max([(await party.publish_entry(note)).index for note in self.notes])
-                await self._until_signed(party, last + 1)
+                await self.until_signed(party, last + 1)
         except Error as error:
             raise StartError(f"cannot publish the desks' keys in the directory: {error}") from error
 
-    async def _until_signed(self, ledger: Ledger, size: int) -> None:
+    async def until_signed(self, ledger: Ledger, size: int) -> None:
         """Waits for a checkpoint over so many entries: without it no client believes them."""
         for _ in range(_LONGEST_WAIT_SECONDS * 20):
             answer = await ledger.get_checkpoint(pb.LOG_DIRECTORY)

@@ -131,7 +131,9 @@ class Contents:
             request,
             find=(store.BY_HANDLE, request.handle),
             visible=lambda case: bool(_desk_of(call.caller, case)) or sees(call.caller, case),
-            decide=lambda case, _: sealed.reseal(case, desk=request.desk),
+            decide=lambda case, _: sealed.reseal(
+                case, desk=request.desk, keys=bool(request.content_keys)
+            ),
             reply=lambda case, _: pb.ResealCaseResponse(),
             also=write,
         )

@@ -136,7 +136,13 @@ class Installation:
             {name: self.environment(name)["HARBOURLIGHT_LISTEN"] for name in names},
             ca=self.stack.ca,
             promises=self.stack.endpoints["promises"],
+            trust=self.stack.trust.trust,
         )
+
+    async def publish_keys(self) -> None:
+        """Publishes the development keys in its directory; its ledger runs."""
+        ledger = self.environment("ledger")["HARBOURLIGHT_LISTEN"]
+        await self.stack.trust.publish(ledger, self.stack.ca, self.stack.token("OPERATOR"))
 
     def channel(self, service: str) -> grpc.aio.Channel:
         """To a service, for calls made byte by byte."""

@@ -2,7 +2,8 @@
 
 Company and desks each number what they write, without gaps; desks count together, so that a
 transfer begins no second count. Each transfer begins an epoch, whose content key the company
-seals to the new desk with the first thing that it writes there.
+seals to the new desk with the first thing that it writes there; so does a desk's new key, because
+who held the old one knows the content keys so far.
 """
 
 from dataclasses import dataclass, replace
@@ -73,9 +74,15 @@ def desk_message(case: Case | None, *, number: int, purpose: str) -> Decision[Ca
     return Decision(written, (MessageSent(known.handle, DESK, number, purpose),))
 
 
-def reseal(case: Case | None, *, desk: str) -> Decision[Case]:
-    """The case sealed for another desk, or for a new key of its own."""
+def reseal(case: Case | None, *, desk: str, keys: bool) -> Decision[Case]:
+    """The case sealed for another desk, or for a new key of its own.
+
+    `keys` says whether the content keys are among what is sealed.
+    """
     known = in_dialogue(case)
+    used = known.key_epoch == known.epoch_now
+    if keys and used and desk == known.desk_now:
+        known = replace(known, epoch=known.epoch_now + 1)
     return Decision(known, (CaseResealed(known.handle, desk),))
 
 

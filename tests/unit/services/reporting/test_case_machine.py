@@ -51,6 +51,7 @@ class Cases(RuleBasedStateMachine):
         self.came_forward: datetime | None = None
         self.written = {"COMPANY": 0, "DESK": 0}
         self.desks: list[str] = []
+        self.rotations = 0
         self.keys: set[int] = set()
         self.agreed: tuple[str, str, str] | None = None
 
@@ -106,9 +107,12 @@ class Cases(RuleBasedStateMachine):
         assert message.DESCRIPTOR.file is events_pb2.DESCRIPTOR
         assert translate.to_dataclass(message, type(event)) == event
 
+    def _epoch(self) -> int:
+        return max(1, len(self.desks)) + self.rotations
+
     def _lodged(self, number_off: int, epoch_off: int, key: bool) -> tuple[Lodged, bool]:
         """A content, and whether it follows."""
-        epoch = max(1, len(self.desks)) + epoch_off
+        epoch = self._epoch() + epoch_off
         following = self.written["COMPANY"] + 1
         number = max(1, following + number_off)
         lodged = Lodged(number=number, epoch=epoch, key_epoch=epoch if key else 0)
@@ -209,9 +213,14 @@ class Cases(RuleBasedStateMachine):
         )
         self.written["DESK"] += done
 
-    @rule(desk=_DESKS)
-    def the_desk_seals_it_to(self, desk: str) -> None:
-        self._command(self._is_reported(), lambda: sealed.reseal(self.case, desk=desk))
+    @rule(desk=_DESKS, keys=st.booleans())
+    def the_desk_seals_it_to(self, desk: str, keys: bool) -> None:
+        done = self._command(
+            self._is_reported(), lambda: sealed.reseal(self.case, desk=desk, keys=keys)
+        )
+        # Its own new key begins an epoch, where the one before was used.
+        if done and keys and desk == self.desks[-1] and self._epoch() in self.keys:
+            self.rotations += 1
 
     @rule(desk=_DESKS)
     def a_desk_accepts_the_referral(self, desk: str) -> None:
@@ -321,7 +330,7 @@ class Cases(RuleBasedStateMachine):
         assert (case.company_number, case.desk_number) == tuple(self.written.values())
         assert sealed.place(case) == sum(self.written.values())
         assert case.desk_now == (self.desks[-1] if self.desks else "")
-        assert case.epoch_now == max(1, len(self.desks))
+        assert case.epoch_now == self._epoch()
         assert case.key_epoch == max(self.keys, default=0) <= case.epoch_now
         assert case.previous_desk in ("", *self.desks[:-1])
 
