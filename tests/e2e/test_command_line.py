@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -165,3 +166,91 @@ async def test_one_trace_leads_from_the_report_to_the_notice(
         ("triage", "notification-router"),
     }
     await asyncio.to_thread(eventually, lambda: edges() >= expected)
+
+
+IDENTITY = {"name": "Golden Palm Electronics Sdn Bhd", "people": [{"name": "Aisyah Rahman"}]}
+CONTENT = {"site": {"name": "Plant 7"}, "narrative": "The labour agent holds the passports."}
+
+
+def _write(network: Network, text: str, *arguments: str) -> None:
+    done = network.run("message", "send", *arguments, input=text)
+    assert done.returncode == 0, done.stderr
+
+
+def _letters(network: Network, *arguments: str) -> list[str]:
+    """What each message says, or why it is not shown."""
+    found = json.loads(network.run("message", "list", *arguments, "--json").stdout)
+    return [
+        one.get("problem") or one["body"].get("text") or one["body"]["narrative"] for one in found
+    ]
+
+
+def _seal(network: Network, folder: Path) -> None:
+    case, identity, content = (
+        folder / name for name in ("case.json", "identity.json", "content.json")
+    )
+    identity.write_text(json.dumps(IDENTITY))
+    told = {**CONTENT, "narrative": "Golden Palm buys there."}
+    content.write_text(json.dumps(told))
+    sealed = ["--identity", str(identity), "--content", str(content)]
+    facts = ["--country", "MY", "--sector", "ISIC_C", "--type", "FORCED_LABOUR", "--child", "NO"]
+    warned = network.run(
+        "report", "submit", *facts, "--indicator", "DEBT_BONDAGE", "--case", str(case), *sealed,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert warned.returncode == 2
+    assert "Golden" in warned.stderr
+    content.write_text(json.dumps(CONTENT))
+    handle = _report(network, case, *sealed)["case"]["handle"]
+
+    opened = network.json("triage", "read", handle)["report"]
+    assert opened["body"] == CONTENT
+    assert opened["signed_by"] == handle
+    _write(network, "How many sleep there?", "--handle", handle, "--purpose", "question")
+    _write(network, "Forty.", "--case", str(case), "--purpose", "answer")
+
+    def referral(desk: str) -> Any:
+        page = network.json("triage", "queue", "--handle", handle, "--desk", desk)
+        return next((one["referral_id"] for one in page.get("referrals", [])), None)
+
+    first = eventually(lambda: referral("LABOUR_INSPECTORATE"))
+    network.json("triage", "accept", first)
+    network.json("triage", "transfer", first, "--desk", "POLICE", "--reason", "criminal-offence")
+    assert network.run("triage", "reseal", handle, "--to", "POLICE").returncode == 0
+    network.json("triage", "accept", eventually(lambda: referral("POLICE")))
+
+    def handled() -> bool:
+        found = network.json("case", "show", "--case", str(case))["case"]["handling_desk"]
+        return bool(found == "POLICE")
+
+    eventually(handled)
+    _write(network, "Good that you took over.", "--case", str(case))
+    network.json("triage", "confirm", handle)
+    _write(network, "Not ours to decide.", "--handle", handle, "--purpose", "reason")
+    said = [
+        *(CONTENT["narrative"], "How many sleep there?", "Forty."),
+        *("Good that you took over.", "Not ours to decide."),
+    ]
+    assert _letters(network, "--case", str(case)) == said
+    assert _letters(network, "--handle", handle) == said
+
+    words = network.json("case", "words", "--case", str(case))["words"]
+    restored = folder / "elsewhere" / "case.json"
+    restored.parent.mkdir()
+    network.run("case", "restore", "--case", str(restored), input=" ".join(words))
+    assert _letters(network, "--case", str(restored)) == said
+
+    agreed = ["case", "erase", handle, "--reason", "court-order"]
+    assert not network.json(*agreed)["erased"]
+    assert network.json(*agreed, "--as-custodian")["erased"]
+    for gone in (
+        ["message", "list", "--case", str(restored)],
+        ["triage", "read", handle],
+        ["message", "list", "--handle", handle],
+    ):
+        done = network.run(*gone)
+        assert (done.returncode, "ERASED" in done.stderr) == (5, True)
+
+
+async def test_a_sealed_case_from_report_to_erasure(network: Network, tmp_path: Path) -> None:
+    await asyncio.to_thread(_seal, network, tmp_path)

@@ -72,7 +72,7 @@ def case(found: reporting.Case) -> RenderableType:
             ("State", name(reporting.CaseState.DESCRIPTOR, found.state)),
             ("Referral", name(types.ReferralState.DESCRIPTOR, found.referral_state)),
             ("Protection", name(types.ProtectionState.DESCRIPTOR, found.protection_state)),
-            ("Desk", found.desk),
+            ("Desk", found.handling_desk or found.desk),
             ("Marked", moment(found.marked_at)),
             ("Complete it by", moment(found.perfect_by)),
             ("Filed", moment(found.filed_at)),
