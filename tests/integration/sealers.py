@@ -70,7 +70,7 @@ class Reporter:
     async def report(self, narrative: str) -> None:
         """Lodges a report, with who it is and what it saw."""
         to = await self.recipients()
-        name = self._signed(IDENTITY, 0, to.desk.key_id, plain.Identity(name=NAME))
+        name = self._signed(IDENTITY, identity.VERSION, to.desk.key_id, plain.Identity(name=NAME))
         body = plain.Content(
             narrative=narrative, case_sealing_key=PrivateKey.of_case(self.phrase).public_bytes
         )

@@ -114,7 +114,7 @@ async def test_the_identity_opens_after_a_rotation(
         **place,
     )
     data = identity.open_identity(of_desk, desk_half=a, custodian_half=b, **place)
-    body = signed.verify_company(data, kind=IDENTITY, number=0, **place).body
+    body = signed.verify_company(data, kind=IDENTITY, number=identity.VERSION, **place).body
     assert plain.Identity.FromString(body).name == NAME
 
 
