@@ -78,13 +78,33 @@ def in_folder(folder: Path) -> Iterator[Find]:
     for path in sorted(folder.rglob("*")):
         yield from in_bytes(f"name of {path}", os.fsencode(path.name))
         try:
-            if path.is_symlink() or not path.is_file() or not path.stat().st_size:
+            if path.is_symlink() or not path.is_file():
                 continue
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as m:
-                yield from in_bytes(str(path), m)
+            with path.open("rb") as file:
+                for part in _written(file.fileno()):
+                    yield from in_bytes(str(path), part)
         except FileNotFoundError:
             # A running server removes files as it goes.
             continue
+
+
+def _written(descriptor: int) -> Iterator[mmap.mmap]:
+    """The parts of a file that were ever written: brokers make theirs long and empty."""
+    end = os.fstat(descriptor).st_size
+    start = 0
+    while start < end:
+        try:
+            start = os.lseek(descriptor, start, os.SEEK_DATA)
+        except OSError:
+            return
+        hole = os.lseek(descriptor, start, os.SEEK_HOLE)
+        # A canary that crosses a hole would be cut by it: holes are zeros.
+        begin = start - start % mmap.ALLOCATIONGRANULARITY
+        length = min(hole, os.fstat(descriptor).st_size) - begin
+        if length > 0:
+            with mmap.mmap(descriptor, length, access=mmap.ACCESS_READ, offset=begin) as part:
+                yield part
+        start = hole
 
 
 async def in_database(url: str) -> list[Find]:
