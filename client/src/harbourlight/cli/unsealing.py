@@ -1,6 +1,5 @@
 """The commands by which an identity is unsealed: `unsealing`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +19,9 @@ from harbourlight.cli.command import (
 )
 from harbourlight.cli.held import Held, held
 from harbourlight.cli.output import show
+from harbourlight.cli.sealing import read_text
 from harbourlight.cli.triage import ReferralArgument, parse_handle
-from harbourlight.errors import BadFile, CannotOpen, Untrusted
+from harbourlight.errors import CannotOpen, Untrusted
 from harbourlight.triage.v1 import unsealing_pb2 as pb
 
 app = typer.Typer(
@@ -42,16 +42,15 @@ OneTimeOption = Annotated[
 CustodianOption = Annotated[
     bool, typer.Option("--custodian", help="As a custodian; else as an officer.")
 ]
-_ONE_TIME = Path("one-time.json")
+_ONE_TIME, _STDIN = Path("one-time.json"), Path("-")
 
 
-def _text(given: str) -> str:
-    """A text as it was given, or from standard input for "-"."""
-    if given != "-":
-        return given
-    if sys.stdin.isatty():
-        typer.echo("Type, and end with Ctrl-D on a line of its own.", err=True)
-    return sys.stdin.read().strip()
+def _text(given: Path) -> str:
+    """A text from a file, or from standard input for "-". Raises BadFile.
+
+    Never from an argument, which everybody on the machine can see.
+    """
+    return read_text(None if given == _STDIN else given)
 
 
 @command(app, "request")
@@ -63,7 +62,8 @@ def request(
         Code, enum_option(pb.LegalBasis.DESCRIPTOR, "--basis", about="What it is founded on")
     ],
     reason: Annotated[
-        str, typer.Option(help="Why, in words that custodians alone can read; - reads them.")
+        Path,
+        typer.Option(metavar="FILE", help="Why, for custodians alone to read; - is what you type."),
     ],
     one_time: OneTimeOption = _ONE_TIME,
     etag: EtagOption = "",
@@ -71,8 +71,6 @@ def request(
 ) -> None:
     """Ask the case's custodians who reports. The company is told, and of each step that follows."""
     text = _text(reason)
-    if not text:
-        raise BadFile("the reason is empty: say why, or no custodian can weigh it")
     with session.authority(keys) as authority:
         answer = authority.request_unsealing(
             referral, basis, text, one_time, etag=etag, request_id=request_id
@@ -161,13 +159,16 @@ def refuse(
     unsealing: UnsealingArgument,
     reason: Annotated[Code, enum_option(pb.UnsealingRefusal.DESCRIPTOR, "--reason", about="Why")],
     remark: Annotated[
-        str, typer.Option(help="More, in words that the officer alone can read; - reads them.")
-    ] = "",
+        Path | None,
+        typer.Option(metavar="FILE", help="More, for the officer alone; - is what you type."),
+    ] = None,
     request_id: RequestIdOption = None,
 ) -> None:
     """Keep your half, and say why. It stands for both custodians."""
     with session.custodian(keys) as party:
-        answer = party.refuse_unsealing(unsealing, reason, _text(remark), request_id=request_id)
+        answer = party.refuse_unsealing(
+            unsealing, reason, _text(remark) if remark else "", request_id=request_id
+        )
     show(answer, lambda it: tables.unsealing(it.unsealing), as_json=session.json)
 
 

@@ -73,7 +73,8 @@ class Words:
         found = [word for form, word in self._names.items() if form in present]
         found += [word for form, word in self._runs.items() if form in squeezed]
         found += [word for form, word in self._digits.items() if form in digits]
-        return list(dict.fromkeys(found))
+        # A name is often in an address too, in small letters.
+        return list({word.casefold(): word for word in reversed(found)}.values())[::-1]
 
     def _add_name(self, name: str) -> None:
         bare = name.replace(".", "")

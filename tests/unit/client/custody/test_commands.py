@@ -49,7 +49,8 @@ def say(network: Network, platform: Platform, run: Run, tmp_path: Path) -> Say:
 
 
 def ask(say: Say) -> Result:
-    return say(f'request {REFERRAL} --basis judicial-proceedings --reason "{WHY}"', "desk")
+    Path("why.txt").write_text(WHY)
+    return say(f"request {REFERRAL} --basis judicial-proceedings --reason why.txt", "desk")
 
 
 def test_an_identity_is_asked_for_released_and_read(
@@ -100,9 +101,8 @@ def test_nothing_is_released_for_a_request_that_is_not_in_the_ledger(
 
 def test_a_custodian_refuses_and_the_officer_reads_why(say: Say, platform: Platform) -> None:
     ask(say)
-    refused = say(
-        f'refuse {REFERRAL} --reason not-necessary --remark "Ask the court first."', "ombudsman"
-    )
+    Path("remark.txt").write_text("Ask the court first.")
+    refused = say(f"refuse {REFERRAL} --reason not-necessary --remark remark.txt", "ombudsman")
     assert refused.exit_code == 0, refused.stderr
     assert "NOT_NECESSARY" in refused.stdout
     assert platform.record
@@ -119,7 +119,8 @@ def test_a_custodian_needs_its_own_key(say: Say) -> None:
 
 
 def test_an_officer_needs_a_certified_key(say: Say, tmp_path: Path) -> None:
-    result = say(f"request {REFERRAL} --basis investigation --reason x", "bar")
+    Path("why.txt").write_text(WHY)
+    result = say(f"request {REFERRAL} --basis investigation --reason why.txt", "bar")
     assert result.exit_code == 2
     assert "no key of kind officer that counts" in result.stderr
     assert not (tmp_path / "one-time.json").exists()
