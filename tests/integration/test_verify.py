@@ -94,11 +94,11 @@ async def _play(installation: Installation, path: Path) -> str:
     desk = Desk(endpoints, stack.token("AUTHORITY"))
     ngo = Observer(endpoints, stack.mint("NGO", org=NGO))
     plays = [
-        (case, Reporter(endpoints))
+        (case, Reporter(endpoints, path.parent))
         for case in cases.read()
         if case.id in ("longliner", "retail-food-supplier")
     ]
-    witness = Reporter(endpoints)
+    witness = Reporter(endpoints, path.parent)
     followers = [
         asyncio.create_task(one.follow())
         for one in (desk, ngo, witness, *(reporter for _, reporter in plays))
