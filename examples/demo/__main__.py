@@ -23,8 +23,9 @@ from deploy.ops.site import Site
 from examples.demo import cases, proof
 from examples.demo.evidence import Evidence
 from examples.demo.narrator import Narrator
-from examples.demo.parties import NGO, Desk, Observer, Reporter
+from examples.demo.parties import NGO, Custody, Desk, Observer, Reporter
 from examples.demo.play import Play, play_all
+from examples.demo.sealed import Scene
 from harbourlight import Endpoints
 from shared.kafka import Kafka
 
@@ -33,6 +34,9 @@ DATA = Path(__file__).parents[2] / ".harbourlight" / "demo"
 PROMISES = {
     "every_case_reached_the_desk": "every case reached the desk",
     "every_company_was_told": "every company was told all that it may know, once and in order",
+    "identity_opened_by_two": (
+        "who reports opened for desk and custodian together, not for the desk alone"
+    ),
     "every_remedy_was_verified": "every remedy was verified by somebody else than the company",
     "ngo_saw_every_remedy_event": "the NGO saw every remedy event, once and in order",
     "ngo_feed_declared_fields_only": "its feed held only fields declared for NGOs",
@@ -52,6 +56,7 @@ async def _perform(
     stack: Stack, data: Path, endpoints: Endpoints, tell: Narrator
 ) -> tuple[list[Play], list[Reporter], dict[str, bool]]:
     desk = Desk(endpoints, stack.token("AUTHORITY"))
+    custody = Custody(endpoints, stack.token("CUSTODIAN"))
     ngo = Observer(endpoints, stack.mint("NGO", org=NGO))
     todo = cases.read()
     folder = data / "companies"
@@ -59,18 +64,21 @@ async def _perform(
     companies = [Reporter(endpoints, folder) for _ in todo]
     followers = [asyncio.create_task(one.follow()) for one in (desk, ngo, *companies)]
     plays = [
-        Play(case, company, desk, ngo, tell) for case, company in zip(todo, companies, strict=True)
+        Play(case, company, desk, ngo, Scene(company, desk, custody, tell, folder), tell)
+        for case, company in zip(todo, companies, strict=True)
     ]
     try:
         await play_all(todo, plays, tell, followers)
         checks = await _check(stack, plays, companies, desk, ngo)
+        asked = [play.opened_by_two for play in plays if play.opened_by_two is not None]
+        checks["identity_opened_by_two"] = bool(asked) and all(asked)
         count = await proof.gather(companies, endpoints, data)
         tell.say(f"\n{count} receipts, proven by the ledger and a witness: {data / proof.FOLDER}")
     finally:
         for follower in followers:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
-        for party in (desk, ngo, *companies):
+        for party in (desk, custody, ngo, *companies):
             await party.client.close()
     return plays, companies, checks
 

@@ -5,7 +5,7 @@ import time
 from rich.console import Console
 from rich.text import Text
 
-_COLOURS = {"company": "cyan", "authority": "yellow", "ngo": "green", "network": "magenta"}
+_COLOURS = {"company": "cyan", "authority": "yellow", "custodian": "magenta", "ngo": "green"}
 
 
 class Narrator:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from harbourlight import Authority, Company, Endpoints, Ngo, sentences
+from harbourlight import Authority, Company, Custodian, Endpoints, Ngo, sentences
+from harbourlight.keys.files import KeyRing
 from harbourlight.notification.v1 import events_pb2 as feed
 from harbourlight.notification.v1 import notification_pb2 as notification
 from harbourlight.receiptfolder import ReceiptFolder
@@ -81,7 +82,8 @@ class Desk:
     """An authority: it watches its queue."""
 
     def __init__(self, endpoints: Endpoints, token: str) -> None:
-        self.client = Authority(endpoints, token, patience=PATIENCE_SECONDS)
+        keys = KeyRing.load(endpoints.keys["AUTHORITY"])
+        self.client = Authority(endpoints, token, keys=keys, patience=PATIENCE_SECONDS)
         self.queue: Sightings[triage.Referral] = Sightings()
 
     async def follow(self) -> None:
@@ -96,6 +98,14 @@ class Desk:
         return await self.queue.wait_for(
             lambda one: one.handle == handle and matches(one), f"the referral of {handle}"
         )
+
+
+class Custody:
+    """A custodian: it holds the other half of the keys to who reports."""
+
+    def __init__(self, endpoints: Endpoints, token: str) -> None:
+        keys = KeyRing.load(endpoints.keys["CUSTODIAN"])
+        self.client = Custodian(endpoints, token, keys=keys, patience=PATIENCE_SECONDS)
 
 
 class Observer:

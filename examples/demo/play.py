@@ -5,9 +5,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from examples.demo import sealed
 from examples.demo.cases import PublicCase
 from examples.demo.narrator import Narrator
 from examples.demo.parties import NGO, Desk, Observer, Reporter, timed
+from examples.demo.sealed import Scene
 from harbourlight.remedy.v1 import events_pb2 as remedy_events
 from harbourlight.remedy.v1 import remedy_pb2 as remedy
 from harbourlight.triage.v1 import events_pb2 as triage_events
@@ -21,16 +23,25 @@ class Play:
     """One case, played by its company, the desk and the NGO."""
 
     def __init__(
-        self, case: PublicCase, company: Reporter, desk: Desk, ngo: Observer, tell: Narrator
+        self,
+        case: PublicCase,
+        company: Reporter,
+        desk: Desk,
+        ngo: Observer,
+        scene: Scene,
+        tell: Narrator,
     ) -> None:
         self._case = case
         self._company = company
         self._desk = desk
         self._ngo = ngo
+        self._scene = scene
         self._tell = tell
         self.handle = company.client.handle
         self.reported = 0
         """How many things the company lodged that it has receipts of."""
+        self.opened_by_two: bool | None = None
+        """Whether who reports opened for desk and custodian together; None where none asked."""
         self.record: dict[str, Any] = {"case": case.id, "handle": self.handle, "seconds": {}}
         """What story.json keeps of the case."""
 
@@ -39,12 +50,16 @@ class Play:
         self.record["seconds"][key] = round(delay, 4)
         self._tell.saw(who, what, delay)
 
-    async def run(self, *, marker: bool, question: bool, dispute: bool) -> None:
+    async def run(self, *, marker: bool, question: bool, dispute: bool, unseal: bool) -> None:
         """Plays every scene. Raises TimeoutError where a party does not see what it should."""
         began = time.monotonic()
         self.record["began"] = datetime.now(UTC).isoformat()
         filed = await self._report(marker)
         referral = await self._take_up(filed)
+        if unseal:
+            await self._scene.talk(referral)
+            self.reported += 1
+            self.opened_by_two = await self._scene.unseal(referral, sealed.identity(self._case))
         if question:
             await self._ask(referral)
         await self._protect(referral)
@@ -55,6 +70,7 @@ class Play:
 
     async def _report(self, marker: bool) -> float:
         client, facts = self._company.client, self._case.facts
+        who, what = sealed.identity(self._case), sealed.report(self._case)
         if marker:
             _, _, took = await timed(
                 client.place_marker(
@@ -65,11 +81,15 @@ class Play:
             )
             self.reported += 1
             self._tell.did("company", "places a marker: the time of coming forward is fixed", took)
-            answer, filed, took = await timed(client.perfect_marker(facts))
+            answer, filed, took = await timed(
+                client.perfect_marker(facts, identity=who, content=what)
+            )
             self._tell.did("company", f"perfects it with a report, case {self.handle}", took)
         else:
-            answer, filed, took = await timed(client.submit_report(facts))
-            self._tell.did("company", f"reports, case {self.handle}", took)
+            answer, filed, took = await timed(
+                client.submit_report(facts, identity=who, content=what)
+            )
+            self._tell.did("company", f"reports, sealed to its desk, case {self.handle}", took)
         self.reported += 1
         self.record["desk"] = answer.case.desk
         self.record["seconds"]["report"] = round(took, 4)
@@ -211,6 +231,7 @@ async def play_all(
                 marker=case.id in ("seafood-self-disclosure", "longliner"),
                 question=case.facts.child_involved == types.CHILD_INVOLVEMENT_NOT_SURE,
                 dispute=case.id == "retail-food-supplier",
+                unseal=number == 3,
             )
         )
         await asyncio.wait([scene, *followers], return_when=asyncio.FIRST_COMPLETED)
