@@ -12,8 +12,10 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+import asyncpg
 from google.protobuf.message import Message
 
+from harbourlight.proofs.challenges import Opening
 from shared import outbox, translate
 from shared.callers import Caller
 from shared.database import Connection, Database
@@ -88,6 +90,14 @@ class Commands(Generic[S]):
         self._emitter = emitter
         self._receipts = receipts
         self._committed = committed
+        # The row comes first: who makes it holds the subject's lock, and nothing else is written
+        # by who does not.
+        self._making = outbox.beside(
+            f"made AS ({records.making(_FIRST_OF_STATE)}),"
+            f" recorded AS ({_ANSWER} FROM made RETURNING receipt), {_RECEIPT}",
+            "SELECT count(*) FROM made",
+            condition="WHERE EXISTS (SELECT FROM made)",
+        )
 
     async def run(
         self,
@@ -135,7 +145,7 @@ class Commands(Generic[S]):
             lodged = None
             if opening and events:
                 lodged, events = await self._given.lodge(
-                    connection, events, opening, is_new=stored is None
+                    connection if stored else None, events, opening
                 )
             events = await self._commit(connection, events)
             if also is not None and events:
@@ -144,10 +154,60 @@ class Commands(Generic[S]):
             await record_answer(connection, call, request.request_id, response, lodged, events)
             return Answer(response, lodged.receipt if lodged else None)
 
-        answer = await answered_once(self._database, call, request.request_id, work, self._receipts)
+        answer = None
+        if subject is not None and also is None:
+            answer = await self._make(call, request, subject, decide, reply, opening)
+        if answer is None:
+            database = self._database
+            answer = await answered_once(database, call, request.request_id, work, self._receipts)
         if answer.receipt is None:
             return answer.response
         return self._given.added(call.method, answer.response, answer.receipt)
+
+    async def _make(
+        self,
+        call: Call,
+        request: Any,
+        subject: str,
+        decide: Callable[[S | None, datetime], Decision[S]],
+        reply: Callable[[S, int], Message],
+        opening: Opening | None,
+    ) -> Answer | None:
+        """Makes a state in one statement, as most first commands of a subject go.
+
+        None, and nothing was written, where the subject has a state already or this is refused:
+        then it is decided again under the row's lock.
+        """
+        now = datetime.now(UTC)
+        try:
+            decision = decide(None, now)
+        except Refusal:
+            return None
+        events = [self._emitter.outgoing(event, subject, now) for event in decision.events]
+        if not events:
+            return None
+        lodged = None
+        if opening:
+            lodged, events = await self._given.lodge(None, events, opening)
+        if any(self._needs_commitment(event) for event in events):
+            return None
+        response = reply(decision.state, 1).SerializeToString()
+        try:
+            made = await outbox.append_beside(
+                self._database,
+                self._making,
+                events,
+                *_recorded(call, request.request_id, response, lodged),
+                *self._records.row(subject, decision.state),
+            )
+        except asyncpg.UniqueViolationError:
+            # Of the answer or the key: somebody was there before, whom the lock will tell.
+            made = 0
+        if made:
+            return Answer(response, lodged.receipt if lodged else None)
+        if lodged:
+            await self._given.take_back(self._database, lodged)
+        return None
 
     @property
     def _given(self) -> Receipts:
@@ -176,27 +236,43 @@ class Commands(Generic[S]):
     ) -> list[outbox.Outgoing]:
         return [
             await self._given.lodge_unasked(connection, event)
-            if self._committed(event) and event.commitment is None
+            if self._needs_commitment(event)
             else event
             for event in events
         ]
 
+    def _needs_commitment(self, event: outbox.Outgoing) -> bool:
+        return event.commitment is None and self._committed(event)
 
-_RECORD = outbox.beside(
-    f"""
-recorded AS (
-    INSERT INTO answer (caller, method, request_id, request_hash, response, receipt)
-    VALUES ($11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING RETURNING receipt
-), kept AS (
+
+_RECEIPT = f"""
+kept AS (
     INSERT INTO receipt ({COLUMNS})
-    SELECT receipt, $17, $18, $19, $20 FROM recorded WHERE receipt IS NOT NULL
+    SELECT receipt, $21, $22, $23, $24 FROM recorded WHERE receipt IS NOT NULL
 ), given AS (
-    INSERT INTO erasure_key (subject, key_id) SELECT $17, $21 FROM recorded
-    WHERE $21::uuid IS NOT NULL
-)""",
+    INSERT INTO erasure_key (subject, key_id) SELECT $21, $25 FROM recorded
+    WHERE $25::uuid IS NOT NULL
+)"""
+_ANSWER = """
+INSERT INTO answer (caller, method, request_id, request_hash, response, receipt)
+SELECT $15::text, $16::text, $17::uuid, $18::bytea, $19::bytea, $20::uuid"""
+_RECORD = outbox.beside(
+    f"recorded AS ({_ANSWER} ON CONFLICT DO NOTHING RETURNING receipt), {_RECEIPT}",
     "SELECT count(*) FROM recorded",
 )
 _LODGED = len(COLUMNS.split(",")) + 1
+_FIRST_OF_STATE = outbox.FIRST_BESIDE + 5 + _LODGED
+
+
+def _recorded(call: Call, request_id: str, response: bytes, lodged: Lodged | None) -> list[Any]:
+    return [
+        call.caller.name,
+        call.method,
+        UUID(request_id),
+        call.request_hash,
+        response,
+        *((*lodged.columns, lodged.new_key) if lodged else (None,) * _LODGED),
+    ]
 
 
 async def record_answer(
@@ -212,15 +288,7 @@ async def record_answer(
     Call it last, as `outbox.append`.
     """
     recorded = await outbox.append_beside(
-        connection,
-        _RECORD,
-        events,
-        call.caller.name,
-        call.method,
-        UUID(request_id),
-        call.request_hash,
-        response,
-        *((*lodged.columns, lodged.new_key) if lodged else (None,) * _LODGED),
+        connection, _RECORD, events, *_recorded(call, request_id, response, lodged)
     )
     if not recorded:
         raise _AnsweredBefore

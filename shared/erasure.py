@@ -131,6 +131,17 @@ class KeyStore:
         """A key that is nobody's yet: a subject's once a row of `erasure_key` says so."""
         return await self._draw()
 
+    async def give_back(self, database: Database, subject: str, key: ErasureKey) -> None:
+        """Takes a fresh key back that was meant for the subject, unless the subject has got it.
+
+        Call it once no transaction can give it any more: where the subject has a committed row.
+        """
+        row = await database.fetchrow(
+            "SELECT FROM erasure_key WHERE subject = $1 AND key_id = $2", subject, key.id
+        )
+        if row is None:
+            self._spare.append(key)
+
     async def find(self, connection: Connection | Database, subject: str) -> ErasureKey | None:
         """The subject's key, or None where it has none. Raises Erased."""
         row = await connection.fetchrow(

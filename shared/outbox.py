@@ -3,6 +3,7 @@
 The relay sends them later, so an event leaves exactly when its change was committed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from shared import cloudevents, contract
-from shared.database import Connection
+from shared.database import Connection, Database
 from shared.telemetry import current_traceparent
 
 
@@ -37,20 +38,10 @@ NO_TRACE = ""
 
 
 _DRAW = """
-new AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[],
-                         $6::text[], $7::bytea[], $8::jsonb[], $9::uuid[], $10::bytea[])
-        WITH ORDINALITY
-        AS n (topic, subject, type, time, causation_id, traceparent, payload, headers, event_id,
-              commitment, nth)
-), numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY topic, subject ORDER BY nth) AS place,
-              count(*) OVER (PARTITION BY topic, subject) AS total
-    FROM new
-), drawn AS (
+drawn AS (
     -- In key order, so that two batches cannot wait for each other.
     INSERT INTO outbox_sequence AS s (topic, subject, last)
-    SELECT topic, subject, count(*) FROM new GROUP BY topic, subject ORDER BY topic, subject
+    SELECT * FROM unnest($12::text[], $13::text[], $14::bigint[]) {condition}
     ON CONFLICT (topic, subject) DO UPDATE SET last = s.last + excluded.last
     RETURNING topic, subject, last
 )
@@ -58,13 +49,19 @@ new AS (
 _INSERT = """
 INSERT INTO outbox (topic, subject, sequence, type, time, causation_id, traceparent, payload,
                     headers, event_id, commitment)
-SELECT n.topic, n.subject, d.last - n.total + n.place, n.type, n.time, n.causation_id,
+SELECT n.topic, n.subject, d.last - n.behind, n.type, n.time, n.causation_id,
        n.traceparent, n.payload, n.headers, coalesce(n.event_id, uuidv7()), n.commitment
-FROM numbered n JOIN drawn d USING (topic, subject)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[], $6::text[],
+            $7::bytea[], $8::jsonb[], $9::uuid[], $10::bytea[], $11::bigint[]) WITH ORDINALITY
+    AS n (topic, subject, type, time, causation_id, traceparent, payload, headers, event_id,
+          commitment, behind, nth)
+JOIN drawn d USING (topic, subject)
 ORDER BY n.nth
 """
-_APPEND = f"WITH {_DRAW} {_INSERT}"
+_APPEND = f"WITH {_DRAW.format(condition='')} {_INSERT}"
 _COLUMNS = 10
+FIRST_BESIDE = 15
+"""Number of the first placeholder that a statement of `beside` has for itself."""
 
 Row = tuple[
     str, str, str, datetime, str | None, str | None, bytes, str | None, str | None, bytes | None
@@ -80,22 +77,39 @@ async def append(connection: Connection, events: Iterable[Outgoing]) -> None:
     await append_rows(connection, _rows(events))
 
 
-def beside(ctes: str, result: str) -> str:
+def beside(ctes: str, result: str, *, condition: str = "") -> str:
     """A statement that appends events and does what `ctes` say, in one round trip.
 
-    Their placeholders begin at $11, and `result` is the query on them. See `append_beside`.
+    Their placeholders begin at $15, and `result` is the query on them. With a `condition` on them
+    (WHERE ...) the events are written where it holds. See `append_beside`.
     """
-    return f"WITH {ctes}, {_DRAW}, appended AS ({_INSERT}) {result}"
+    draw = _DRAW.format(condition=condition)
+    return f"WITH {ctes}, {draw}, appended AS ({_INSERT}) {result}"
 
 
 async def append_beside(
-    connection: Connection, statement: str, events: Iterable[Outgoing], *arguments: Any
+    connection: Connection | Database, statement: str, events: Iterable[Outgoing], *arguments: Any
 ) -> Any:
     """Writes the events as `append` does; returns the one value of a statement of `beside`."""
-    columns = zip(*_rows(events), strict=True)
-    return await connection.fetchval(
-        statement, *([list(one) for one in columns] or [[]] * _COLUMNS), *arguments
-    )
+    return await connection.fetchval(statement, *_arguments(_rows(events)), *arguments)
+
+
+def _arguments(rows: Sequence[Row]) -> list[list[Any]]:
+    """The rows by column, how many of its line are behind each, and the lines in key order."""
+    columns: list[list[Any]] = [list(one) for one in zip(*rows, strict=True)]
+    behind: list[int] = []
+    lines: Counter[tuple[str, str]] = Counter()
+    for row in reversed(rows):
+        behind.append(lines[row[:2]])
+        lines[row[:2]] += 1
+    ordered = sorted(lines)
+    return [
+        *(columns or [[]] * _COLUMNS),
+        behind[::-1],
+        [topic for topic, _ in ordered],
+        [subject for _, subject in ordered],
+        [lines[line] for line in ordered],
+    ]
 
 
 def _rows(events: Iterable[Outgoing]) -> list[Row]:
@@ -153,4 +167,4 @@ async def append_dead_letters(
 async def append_rows(connection: Connection, rows: Sequence[Row]) -> None:
     """Writes rows as they are."""
     if rows:
-        await connection.execute(_APPEND, *(list(column) for column in zip(*rows, strict=True)))
+        await connection.execute(_APPEND, *_arguments(rows))

@@ -165,21 +165,22 @@ class Receipts:
         return response + more.SerializeToString()
 
     async def lodge(
-        self, connection: Connection, events: list[Outgoing], opening: Opening, *, is_new: bool
+        self, connection: Connection | None, events: list[Outgoing], opening: Opening
     ) -> tuple[Lodged, list[Outgoing]]:
         """A receipt of the first event, and the events with its commitment on the first.
 
-        `connection` is the transaction that has locked the events' subject, or has just made it
-        (`is_new`). Raises Refusal where that was erased.
+        `connection` is the transaction that has locked the events' subject; None where that is
+        new. Raises Refusal where it was erased.
         """
         first = replace(events[0], event_id=new_event_id(events[0].time))
         # What is new has no key, so there is nothing to look for: the row that gives it one is
         # written with the receipt's.
-        key = await (self._keys.fresh() if is_new else self._keys.of(connection, first.subject))
+        of = self._keys
+        key = await (of.of(connection, first.subject) if connection else of.fresh())
         receipt = replace(Receipt.of(first, opening), key=key)
         parts = opening.nonce + opening.public_key + opening.request_hash
         wrapped = key.wrap(_place(receipt.text.event_id), parts)
-        lodged = Lodged(receipt, wrapped, key.id if is_new else None)
+        lodged = Lodged(receipt, wrapped, None if connection else key.id)
         return lodged, [replace(first, commitment=receipt.text.commitment), *events[1:]]
 
     async def lodge_unasked(self, connection: Connection, event: Outgoing) -> Outgoing:
@@ -189,7 +190,7 @@ class Receipts:
         """
         opening = Opening(os.urandom(32), bytes(_KEY_BYTES), bytes(32))
         try:
-            lodged, (committed,) = await self.lodge(connection, [event], opening, is_new=False)
+            lodged, (committed,) = await self.lodge(connection, [event], opening)
         except Erased:
             return event
         values = ", ".join(f"${n}" for n in range(1, len(lodged.columns) + 1))
@@ -197,6 +198,11 @@ class Receipts:
             f"INSERT INTO receipt ({COLUMNS}) VALUES ({values})", *lodged.columns
         )
         return committed
+
+    async def take_back(self, database: Database, lodged: Lodged) -> None:
+        """What was lodged for a new subject that was not new was not written."""
+        if key := lodged.receipt.key:
+            await self._keys.give_back(database, lodged.receipt.text.handle, key)
 
     async def opened(self, database: Database, rows: Sequence[asyncpg.Record]) -> list[Receipt]:
         """The receipts in rows of one subject; none where it was erased."""

@@ -77,6 +77,23 @@ class Records(Generic[S]):
             " WHERE old.revision = excluded.revision - 1"
         )
 
+        self._table, self._types, self._values = table, types, values
+        self._names = names
+
+    def making(self, first: int) -> str:
+        """SQL that writes a new row, placeholders from $`first` on; none where there is one."""
+        new = ", ".join(f"${first + n}::{kind}" for n, kind in enumerate(self._types))
+        return (
+            f"INSERT INTO {self._table} ({', '.join(self._names)}) SELECT {', '.join(self._values)}"
+            f" FROM (VALUES ({new})) AS new ({', '.join(self._names)})"
+            " ON CONFLICT (subject) DO NOTHING RETURNING subject"
+        )
+
+    def row(self, subject: str, state: S) -> list[Any]:
+        """The values of `making`."""
+        columns = [column.sent(state) for column in self._columns.values()]
+        return [subject, 1, self.body(state), *columns]
+
     def _stored(self, row: asyncpg.Record) -> Stored[S]:
         return Stored(self.read(row["body"]), row["revision"])
 
