@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 2_000
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.002, 0.2
+_BATCHES_PER_SECOND, _AT_ONCE = 80.0, 20
+"""Batches are sent as soon as there are events; where they come faster than this, and `_AT_ONCE`
+were ahead of it, they wait and grow: a batch costs as much as dozens of events."""
 _HOUSEKEEPING_SECONDS = 3600
 KEEP_DAYS = 7
 """How long sent rows stay, so that topics can be refilled after a loss."""
@@ -72,7 +75,7 @@ class Relay:
 
     async def _relay(self, connection: asyncpg.Connection, lost: asyncio.Event) -> None:
         pause = _SHORTEST_PAUSE
-        next_housekeeping = 0.0
+        next_housekeeping = paced_until = 0.0
         loop = asyncio.get_running_loop()
         producer = await asyncio.to_thread(self._kafka.producer)
         try:
@@ -88,6 +91,10 @@ class Relay:
                     continue
                 pause = _SHORTEST_PAUSE
                 await self._send(connection, lost, producer, rows)
+                paced_until = max(paced_until, loop.time() - _AT_ONCE / _BATCHES_PER_SECOND)
+                paced_until += 1 / _BATCHES_PER_SECOND
+                if len(rows) < BATCH and (early := paced_until - loop.time()) > 0:
+                    await asyncio.sleep(early)
         finally:
             await asyncio.to_thread(producer.abort)
 

@@ -1,6 +1,7 @@
 """Runs a service's process: server, relay, consumer and timers, from start to graceful stop."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -123,6 +124,9 @@ async def _run(
         timers.append(asyncio.create_task(_watch_health(server, parts.is_healthy)))
     await server.start(settings.listen, parts.api, settings.tls)
     log.info("serving on port %d", server.port)
+    # What is there by now stays: looking through it again and again is no use.
+    gc.collect()
+    gc.freeze()
     await stop.wait()
 
     log.info("stopping")

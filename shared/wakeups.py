@@ -7,6 +7,7 @@ notification may be lost with its connection.
 import asyncio
 import contextlib
 import logging
+from typing import Any
 
 import asyncpg
 
@@ -41,7 +42,12 @@ class Wakeups:
         self._wake()
         self._pending.set()
 
-    def _wake(self, *_: object) -> None:
+    def _heard(self, connection: Any, sender: int, *_: object) -> None:
+        # Our own commits have woken everybody here at once.
+        if sender != connection.get_server_pid():
+            self._wake()
+
+    def _wake(self) -> None:
         # Waiters hold the old event, so each commit wakes all of them exactly once.
         self._changed.set()
         self._changed = asyncio.Event()
@@ -62,7 +68,7 @@ class Wakeups:
             try:
                 connection = await asyncpg.connect(self._url)
                 try:
-                    await connection.add_listener(self._channel, self._wake)
+                    await connection.add_listener(self._channel, self._heard)
                     await self._notify(connection)
                 finally:
                     await connection.close(timeout=1)

@@ -64,6 +64,20 @@ async def test_a_key_given_in_a_transaction_that_fails_is_not_given(
         assert (await _of(database, keys, "HL-0")).id != given[0].id
 
 
+async def test_a_key_drawn_for_a_subject_is_taken_back_unless_it_became_its_own(
+    installation: Installation,
+) -> None:
+    async with installation.database("reporting") as database, _keys(installation) as keys:
+        taken, left = await keys.fresh(), await keys.fresh()
+        give = "INSERT INTO erasure_key (subject, key_id) VALUES ($1, $2) RETURNING 1"
+        await database.fetchval(give, "HL-0", taken.id)
+        await keys.give_back(database, "HL-0", taken)
+        await keys.give_back(database, "HL-1", left)
+    async with installation.database("reporting") as database, _keys(installation) as keys:
+        assert await _of(database, keys, "HL-0") == taken
+    assert await _count(installation) == 1
+
+
 async def test_of_an_erased_key_no_file_of_the_server_keeps_a_byte(
     installation: Installation,
 ) -> None:

@@ -62,7 +62,7 @@ RECEIPTS = Receipts(Keys(), PROMISER)  # type: ignore[arg-type]
 
 def lodge(time: datetime, opening: Opening, keys: Keys) -> tuple[Lodged, list[Outgoing]]:
     found = Receipts(keys, PROMISER)  # type: ignore[arg-type]
-    return asyncio.run(found.lodge(None, emitted(time), opening, is_new=False))  # type: ignore[arg-type]
+    return asyncio.run(found.lodge(object(), emitted(time), opening))  # type: ignore[arg-type]
 
 
 def opened(lodged: Lodged, keys: Keys, **changed: Any) -> list[Receipt]:
