@@ -184,13 +184,12 @@ class Commands(Generic[S]):
         except Refusal:
             return None
         events = [self._emitter.outgoing(event, subject, now) for event in decision.events]
-        if not events:
+        # The receipt commits to the first event.
+        if not events or any(self._committed(one) for one in events[1 if opening else 0 :]):
             return None
         lodged = None
         if opening:
             lodged, events = await self._given.lodge(None, events, opening)
-        if any(self._needs_commitment(event) for event in events):
-            return None
         response = reply(decision.state, 1).SerializeToString()
         try:
             made = await outbox.append_beside(
@@ -236,13 +235,10 @@ class Commands(Generic[S]):
     ) -> list[outbox.Outgoing]:
         return [
             await self._given.lodge_unasked(connection, event)
-            if self._needs_commitment(event)
+            if self._committed(event) and event.commitment is None
             else event
             for event in events
         ]
-
-    def _needs_commitment(self, event: outbox.Outgoing) -> bool:
-        return event.commitment is None and self._committed(event)
 
 
 _RECEIPT = f"""
