@@ -1,8 +1,9 @@
 """PostgreSQL: the pool, and transactions that are tried again when that is safe."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import asyncpg
@@ -52,11 +53,13 @@ class Database:
         self.wakeups = wakeups
 
     @classmethod
-    async def connect(cls, url: str, wakeups: Wakeups, *, size: int = 16) -> "Database":
-        """A pool of at most `size` connections. Raises OSError or asyncpg errors if refused."""
+    async def connect(
+        cls, url: str, wakeups: Wakeups, *, size: int = 16, idle: int = 2
+    ) -> "Database":
+        """A pool of `idle` to `size` connections. Raises OSError or asyncpg errors if refused."""
         pool = await asyncpg.create_pool(
             url,
-            min_size=2,
+            min_size=idle,
             max_size=size,
             reset=_keep_session,
             # Every query here is short: compiling one would take longer than running it.
@@ -119,12 +122,39 @@ class Database:
 
     async def execute(self, query: str, *arguments: Any) -> str:
         """Runs one statement that is a transaction of its own; what the server says it did."""
-        return await self._pool.execute(query, *arguments)
+        async with self._alone() as connection:
+            return str(await connection.execute(query, *arguments))
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of a read outside any transaction."""
-        return await self._pool.fetch(query, *arguments)
+        async with self._alone() as connection:
+            return list(await connection.fetch(query, *arguments))
 
     async def fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
         """The first row of a read outside any transaction."""
-        return await self._pool.fetchrow(query, *arguments)
+        async with self._alone() as connection:
+            return await connection.fetchrow(query, *arguments)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[Connection]:
+        """A connection for one statement outside any transaction."""
+        async with self._pool.acquire() as connection:
+            try:
+                yield connection
+            except BaseException:
+                await _settle(connection)
+                raise
+
+
+async def _settle(connection: Connection) -> None:
+    """Ends what a statement has begun that was prepared and not run: given up, or a bad value.
+
+    asyncpg 0.32 prepares without ending the server's implicit transaction, and does not know of it:
+    who used the connection next would be in the middle of one.
+    """
+    try:
+        if not connection.is_closed():
+            await asyncio.shield(connection.execute("SELECT"))
+    except BaseException:
+        connection.terminate()
+        raise

@@ -1,6 +1,7 @@
 """What stands under every service: migrations, the outbox's partitions, wake-ups."""
 
 import asyncio
+import random
 import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -10,6 +11,7 @@ import asyncpg
 import pytest
 
 from shared import relay
+from shared.database import Connection, Database
 from shared.migrate import SHARED, ChangedMigration, migrate
 from shared.wakeups import Wakeups
 from tests.integration.installation import Installation
@@ -173,3 +175,30 @@ async def test_wakeups_go_on_after_their_connection_was_lost(installation: Insta
     finally:
         await committing.stop()
         await waiting.stop()
+
+
+async def test_a_statement_that_is_not_run_leaves_its_connection_as_it_was(
+    installation: Installation,
+) -> None:
+    async def read(connection: Connection) -> int:
+        return int(await connection.fetchval("SELECT 1"))
+
+    url = installation.database_url("reporting")
+    await migrate(url, SHARED)
+    # One connection alone, so that each use meets what the one before left.
+    database = await Database.connect(url, Wakeups(url, "reporting"), size=1, idle=1)
+    try:
+        # What cannot be sent is noticed when the statement is prepared already.
+        for bad in (2**70, "text", object()):
+            with pytest.raises(asyncpg.DataError):
+                await database.fetchrow("SELECT id FROM outbox WHERE id > $1", bad)
+            assert await database.reading(read) == 1
+        for number in range(50):
+            query = f"SELECT {number}, count(*) FROM outbox WHERE id > $1"
+            given_up = asyncio.create_task(database.fetch(query, number))
+            await asyncio.sleep(random.uniform(0, 0.003))
+            given_up.cancel()
+            await asyncio.gather(given_up, return_exceptions=True)
+            assert await database.reading(read) == 1
+    finally:
+        await database.close()
