@@ -5,6 +5,7 @@ are all in one folder, which its owner alone can read.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from typing import TypeVar
 from deploy.embedded.folder import Folder
 from deploy.embedded.processes import StartError
 from harbourlight import Endpoints, Ledger, routing
-from harbourlight.errors import Error
+from harbourlight.errors import Error, NotFound
 from harbourlight.keys import making
 from harbourlight.keys.entries import KeyEntry, Kind
 from harbourlight.keys.files import KeyFile, RootFile, load_key, load_root
@@ -112,9 +113,11 @@ class TrustFiles:
     async def until_signed(self, ledger: Ledger, size: int) -> None:
         """Waits for a checkpoint over so many entries: without it no client believes them."""
         for _ in range(_LONGEST_WAIT_SECONDS * 20):
-            answer = await ledger.get_checkpoint(pb.LOG_DIRECTORY)
-            if Checkpoint.parse(Note.parse(answer.checkpoint).text).size >= size:
-                return
+            # A new log has no checkpoint yet.
+            with contextlib.suppress(NotFound):
+                answer = await ledger.get_checkpoint(pb.LOG_DIRECTORY)
+                if Checkpoint.parse(Note.parse(answer.checkpoint).text).size >= size:
+                    return
             await asyncio.sleep(0.05)
         raise StartError(
             f"the ledger did not sign the directory within {_LONGEST_WAIT_SECONDS} s: see its log"
