@@ -60,8 +60,6 @@ class Letter:
         if isinstance(self.body, sealed.Content):
             return self.body.narrative
         if isinstance(self.body, sealed.EvidenceDescription):
-            return self.body.description
-        if isinstance(self.body, sealed.EvidenceDescription):
             return f"{self.body.file_name}: {self.body.description}".rstrip(": ")
         return self.body.text if self.body is not None else ""
 
