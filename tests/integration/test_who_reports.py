@@ -3,117 +3,30 @@
 The company, its desk and both custodians use the client as it is installed, against every service.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from deploy import topology
-from harbourlight import Authority, CaseKey, Company, Custodian, Endpoints, sentences
+from harbourlight import sentences
 from harbourlight.custody.asking import OneTimeFile
-from harbourlight.errors import CannotOpen, Untrusted
-from harbourlight.keys.files import KeyFile, KeyRing
+from harbourlight.errors import CannotOpen
 from harbourlight.reporting.v1 import content_pb2 as content
-from harbourlight.sealed.v1 import sealed_pb2 as plain
-from harbourlight.triage.v1 import triage_pb2 as triage
 from harbourlight.triage.v1 import unsealing_pb2 as pb
-from tests.integration import logs
-from tests.integration.calls import facts
+from tests.integration.cast import (
+    IDENTITY,
+    TELLING,
+    Parties,
+    accepted,
+    listed,
+    parties,
+    serve_all,
+)
 from tests.integration.holdings import everything
 from tests.integration.installation import Installation
 from tests.integration.thief import Thief, parts
 from tests.integration.waiting import eventually
 
-T = TypeVar("T")
-
-NAME, SITE = "Golden Palm Rubber Sdn Bhd", "Lot 7, Jalan Perusahaan 3"
 WHY, NO = "The court has asked for the witness.", "Not before the court has decided."
-IDENTITY = plain.Identity(
-    name=NAME,
-    registration_number="201901000005",
-    people=[plain.Person(name="Aisyah binti Rahman", email="aisyah@goldenpalm.example")],
-)
-REPORT = plain.Content(site=plain.Site(name=SITE), narrative="They hold the passports.")
-TELLING = (NAME, SITE, "Aisyah", "goldenpalm", "201901000005", "hold the passports", WHY, NO)
-
-
-@dataclass
-class Parties:
-    """Everybody of one case, each with the keys that are theirs."""
-
-    endpoints: Endpoints
-    company: Company
-    desk: Authority
-    custodian: Custodian
-    alternate: Custodian
-
-
-@asynccontextmanager
-async def parties(installation: Installation) -> AsyncIterator[Parties]:
-    trust, mint = installation.stack.trust, installation.stack.mint
-    found = replace(installation.endpoints(), trust=trust.trust)
-
-    def custodian(key: KeyFile) -> Custodian:
-        token = mint("CUSTODIAN", org=key.entry.organisation)
-        return Custodian(found, token, keys=KeyRing((key,)), patience=30)
-
-    async with (
-        Company(found, CaseKey.generate(), patience=30) as company,
-        Authority(
-            found,
-            mint("AUTHORITY", desks=("LABOUR_INSPECTORATE",)),
-            keys=KeyRing((trust.desks["LABOUR_INSPECTORATE"], trust.officer)),
-            patience=30,
-        ) as desk,
-        custodian(trust.custodian) as first,
-        custodian(trust.alternate) as second,
-    ):
-        yield Parties(found, company, desk, first, second)
-
-
-@pytest.fixture
-async def running(installation: Installation) -> Installation:
-    """Every service, with the development keys in the directory."""
-    await logs.serve(installation)
-    ledger = installation.environment("ledger")["HARBOURLIGHT_LISTEN"]
-    stack = installation.stack
-    await stack.trust.publish(ledger, stack.ca, stack.token("OPERATOR"))
-    others = [name for name in topology.DATABASES if name != "ledger"]
-    await asyncio.gather(*map(installation.serve, others))
-    await installation.run("notification-router", "services.notification.router")
-    return installation
-
-
-async def listed(act: Callable[[], Awaitable[T]]) -> T:
-    """What is done once the request is in the ledger, which takes it a moment."""
-
-    async def look() -> list[T]:
-        try:
-            return [await act()]
-        except Untrusted as error:
-            if "no such entry" not in str(error):
-                raise
-            return []
-
-    return (await eventually(look))[0]
-
-
-async def accepted(them: Parties) -> str:
-    """The referral of the company's report, which the desk has taken up."""
-    await them.company.submit_report(facts(), identity=IDENTITY, content=REPORT)
-    handle = them.company.handle
-
-    async def look() -> list[triage.Referral]:
-        page = await them.desk.list_queue(triage.QueueFilter(handle=handle))
-        return list(page.referrals)
-
-    referral = (await eventually(look))[0].referral_id
-    await them.desk.accept_referral(referral)
-    return referral
 
 
 async def ask(them: Parties, referral: str, one_time: Path) -> str:
@@ -135,11 +48,12 @@ async def notices(them: Parties, count: int) -> list[str]:
 
 
 async def test_it_takes_desk_and_custodian_and_the_company_is_told_each_time(
-    running: Installation, tmp_path_factory: pytest.TempPathFactory
+    installation: Installation, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     # The officer's own folder: the installation's is the platform's.
     own = tmp_path_factory.mktemp("officer")
-    async with parties(running) as them:
+    await serve_all(installation)
+    async with parties(installation) as them:
         referral = await accepted(them)
         first = await ask(them, referral, own / "first.json")
         checked = await listed(lambda: them.alternate.check_unsealing(first))
@@ -170,7 +84,7 @@ async def test_it_takes_desk_and_custodian_and_the_company_is_told_each_time(
         ):
             assert text.startswith(beginning)
 
-        await _nobody_else_learns(running, them, first, second, own)
+        await _nobody_else_learns(installation, them, first, second, own)
 
 
 async def _nobody_else_learns(
@@ -179,7 +93,7 @@ async def _nobody_else_learns(
     held = await everything(installation, them.company.handle, first, unsealing)
     assert len(held) > 1000
     for blob in held:
-        for word in TELLING:
+        for word in (*TELLING, WHY, NO):
             assert word.encode() not in blob
             assert word.encode("utf-16-le") not in blob
     record = (await them.desk.get_unsealing(unsealing)).record

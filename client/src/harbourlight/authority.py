@@ -8,6 +8,7 @@ from harbourlight.connection import PATIENCE, TokenCredential, new_request_id
 from harbourlight.endpoints import Endpoints
 from harbourlight.exhibits import ExhibitReader
 from harbourlight.keyed import NO_KEYS
+from harbourlight.keys.entries import Kind
 from harbourlight.keys.files import KeyRing
 from harbourlight.keys.memory import Memory
 from harbourlight.party import Verifier
@@ -211,15 +212,16 @@ class Authority(Asker, ExhibitReader, Verifier):
         *,
         facility_id: str = "",
         people_affected: int = 0,
-        signer: bytes = b"",
         etag: str = "",
         request_id: str | None = None,
     ) -> triage.ReleaseFactsResponse:
         """Puts a fact of the sealed report on record, for good.
 
-        `signer` is the raw public key that the officer's receipt is bound to; without one there is
-        no receipt.
+        With an officer's key among the caller's it is an entry of the ledger, and the receipt is
+        bound to that key.
         """
+        own = [one.entry for one in self._keys.keys if one.entry.kind is Kind.OFFICER]
+        signer = max(own, key=lambda one: one.number).signing if own else b""
         request = triage.ReleaseFactsRequest(
             request_id=request_id or new_request_id(),
             referral_id=referral_id,

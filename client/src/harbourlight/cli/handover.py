@@ -9,16 +9,19 @@ from harbourlight.cli import tables, triage
 from harbourlight.cli.command import (
     Code,
     EtagOption,
+    Group,
     RequestIdOption,
     SessionOptions,
     command,
     enum_option,
 )
+from harbourlight.cli.held import Held, held
 from harbourlight.cli.output import show
 from harbourlight.cli.triage import ReferralArgument
 from harbourlight.triage.v1 import transfer_pb2 as transfer_codes
 
 app = triage.app
+HeldOptions = Annotated[Held, Group(held)]
 
 
 @command(app, "transfer")
@@ -32,7 +35,10 @@ def transfer(
     etag: EtagOption = "",
     request_id: RequestIdOption = None,
 ) -> None:
-    """Offer a case to another desk; you hold it until that desk accepts."""
+    """Offer a case to another desk; you hold it until that desk accepts.
+
+    Seal it to that desk first (`triage reseal`), or it will have nothing to read.
+    """
     with session.authority() as authority:
         answer = authority.transfer_referral(
             referral, desk, reason, etag=etag, request_id=request_id
@@ -64,6 +70,7 @@ def _facility(text: str) -> str:
 @command(app, "release")
 def release(
     session: SessionOptions,
+    keys: HeldOptions,
     referral: ReferralArgument,
     facility_id: Annotated[
         str,
@@ -75,8 +82,11 @@ def release(
     etag: EtagOption = "",
     request_id: RequestIdOption = None,
 ) -> None:
-    """Put a fact of the sealed report on record, where it exposes nobody: it stays there."""
-    with session.authority() as authority:
+    """Put a fact of the sealed report on record, where it exposes nobody: it stays there.
+
+    With your officer's key it is an entry of the ledger, too.
+    """
+    with session.authority(keys) as authority:
         answer = authority.release_facts(
             referral,
             facility_id=facility_id,
