@@ -9,7 +9,7 @@ import pytest
 
 from harbourlight import sentences
 from harbourlight.custody.asking import OneTimeFile
-from harbourlight.errors import CannotOpen
+from harbourlight.errors import CannotOpen, Untrusted
 from harbourlight.reporting.v1 import content_pb2 as content
 from harbourlight.triage.v1 import unsealing_pb2 as pb
 from tests.integration.cast import (
@@ -66,7 +66,10 @@ async def test_it_takes_desk_and_custodian_and_the_company_is_told_each_time(
         second = await ask(them, referral, own / "second.json")
         waiting = (await them.custodian.list_unsealings()).records
         assert [one.unsealing.number for one in waiting] == [2]
-        await listed(lambda: them.custodian.grant_unsealing(second))
+        await listed(lambda: them.custodian.check_unsealing(second))
+        with pytest.raises(Untrusted, match="by the ledger's word alone"):
+            await them.custodian.grant_unsealing(second)
+        await them.custodian.grant_unsealing(second, unwitnessed=True)
         with pytest.raises(CannotOpen, match="another request"):
             await them.desk.open_identity(second, own / "first.json")
         assert await them.desk.open_identity(second, own / "second.json") == IDENTITY

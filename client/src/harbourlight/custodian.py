@@ -72,14 +72,17 @@ class Custodian(Eraser, Keyed):
         return answering.read_reason(checked, self._keys)
 
     async def grant_unsealing(
-        self, unsealing_id: str, *, request_id: str | None = None
+        self, unsealing_id: str, *, unwitnessed: bool = False, request_id: str | None = None
     ) -> pb.GrantUnsealingResponse:
         """Releases the half to the asking officer's one-time key.
 
         The request is checked first, always: there is no way to release anything for one that does
-        not hold. Raises Untrusted, CannotOpen.
+        not hold. That it is in the ledger is the ledger's word alone until enough of the trusted
+        witnesses saw it; `unwitnessed` takes that word. Raises Untrusted, CannotOpen.
         """
         checked = await self.check_unsealing(unsealing_id)
+        if not unwitnessed:
+            answering.expect_witnessed(checked, self._endpoints.trusted().receipts)
         half, key = answering.release(checked, self._keys)
         request = pb.GrantUnsealingRequest(
             request_id=request_id or new_request_id(),
@@ -100,17 +103,20 @@ class Custodian(Eraser, Keyed):
     ) -> pb.RefuseUnsealingResponse:
         """Keeps the half, and says why; `remark` is for the asking officer alone.
 
-        A request that does not hold can be refused too. Raises CannotOpen where the custodian
-        holds neither of the keys that the half is sealed to.
+        A request that does not hold can be refused too, but without a remark where no officer
+        signed it: Untrusted. Raises CannotOpen where the custodian holds neither of the keys that
+        the half is sealed to.
         """
-        brief = (await self.get_unsealing(unsealing_id)).record.brief
+        record = (await self.get_unsealing(unsealing_id)).record
         request = pb.RefuseUnsealingRequest(
             request_id=request_id or new_request_id(),
             unsealing_id=unsealing_id,
             reason=reason,
-            signer=answering.own_key(brief, self._keys).entry.signing,
+            signer=answering.own_key(record.brief, self._keys).entry.signing,
             receipt_nonce=secrets.token_bytes(32),
         )
         if remark:
-            request.remark.CopyFrom(answering.remark(brief, remark, self._keys)[0])
+            directory, now = await self._read_directory(), datetime.now(UTC)
+            said = answering.remark(record, remark, self._keys, directory=directory, at=now)
+            request.remark.CopyFrom(said[0])
         return await self._connection.call(request, pb.RefuseUnsealingResponse)

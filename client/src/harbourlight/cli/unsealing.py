@@ -144,11 +144,14 @@ def grant(
     session: SessionOptions,
     keys: HeldOptions,
     unsealing: UnsealingArgument,
+    unwitnessed: Annotated[
+        bool, typer.Option("--unwitnessed", help="Take the ledger's word: no witness is run.")
+    ] = False,
     request_id: RequestIdOption = None,
 ) -> None:
     """Release your half. The request is checked against directory and ledger first, always."""
     with session.custodian(keys) as party:
-        answer = party.grant_unsealing(unsealing, request_id=request_id)
+        answer = party.grant_unsealing(unsealing, unwitnessed=unwitnessed, request_id=request_id)
     show(answer, lambda it: tables.unsealing(it.unsealing), as_json=session.json)
 
 

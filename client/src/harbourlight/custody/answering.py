@@ -1,7 +1,7 @@
 """The custodian answers: checks first, then releases its half or keeps it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from harbourlight import unsealing
 from harbourlight.custody.asking import custodian_key
@@ -21,6 +21,8 @@ from harbourlight.triage.v1 import unsealing_pb2 as pb
 from harbourlight.types.v1 import sealed_pb2 as types
 
 _EVENT = "harbourlight.triage.v1.UnsealingRequested"
+ANSWER_WITHIN = timedelta(days=14)
+"""How long a request stands: one that lapsed, or that was answered then, is not answered again."""
 
 
 @dataclass(frozen=True)
@@ -63,27 +65,32 @@ def check(
     says what does not hold: then nothing may be released.
     """
     brief, stands = record.brief, record.unsealing
-    try:
-        unsealing.verify(brief)
-    except unsealing.BadBrief as error:
-        raise Untrusted(f"the request is not signed as it should be: {error}") from None
     said = (stands.number, stands.legal_basis, stands.custodian, stands.alternate)
     if said != (brief.number, brief.legal_basis, brief.custodian, brief.alternate):
         raise Untrusted("the platform says something else of the request than the officer signed")
-    officer, desk = _certified(brief, stands.desk, directory, at)
+    officer, desk = _asker(record, directory, at)
     for seal, kind, organisation in (
         (brief.custodian_seal, Kind.CUSTODIAN, brief.custodian),
         (brief.alternate_seal, Kind.ALTERNATE, brief.alternate),
     ):
         if custodian_key(directory, seal.key_id, kind).entry.organisation != organisation:
             raise Untrusted(f"key {seal.key_id} is not one of {organisation}")
-    return Checked(record, officer, desk, _proven(record, policy, proof))
+    proven = _proven(record, policy, proof)
+    if at > proven.text.time + ANSWER_WITHIN:
+        raise Untrusted(
+            f"the request was made on {proven.text.time:%Y-%m-%d} and stood for "
+            f"{ANSWER_WITHIN.days} days: the desk has to ask again"
+        )
+    return Checked(record, officer, desk, proven)
 
 
-def _certified(
-    brief: pb.UnsealingBrief, desk: str, directory: Directory, at: datetime
-) -> tuple[Key, Key]:
-    """The officer's key that signed, and the desk's that certified it."""
+def _asker(record: pb.UnsealingRecord, directory: Directory, at: datetime) -> tuple[Key, Key]:
+    """The officer's key that signed the brief, and the desk's that certified it."""
+    brief, desk = record.brief, record.unsealing.desk
+    try:
+        unsealing.verify(brief)
+    except unsealing.BadBrief as error:
+        raise Untrusted(f"the request is not signed as it should be: {error}") from None
     officer = directory.find(brief.signer_key_id)
     if officer.entry.kind is not Kind.OFFICER or officer.entry.signing != brief.signer:
         raise Untrusted(f"key {brief.signer_key_id} is not the officer's who signed the request")
@@ -116,6 +123,19 @@ def not_in_ledger(why: str) -> Untrusted:
     )
 
 
+def expect_witnessed(checked: Checked, policy: LogPolicy) -> None:
+    """Returns where enough of the trusted witnesses saw the request in the ledger, or none is.
+
+    A log can show one reader a tree of its own, with the request in it. Raises Untrusted.
+    """
+    if policy.witnesses and not checked.proof.is_witnessed:
+        raise Untrusted(
+            f"the request is in the ledger by the ledger's word alone ({checked.proof.verdict}): "
+            "it may be shown to you and to nobody else. Nothing is released for it. Try again in a "
+            "minute, or release it unwitnessed, where you know that nobody runs a witness"
+        )
+
+
 def read_reason(checked: Checked, ring: KeyRing) -> str:
     """Why the officer asks, in the officer's words. Raises CannotOpen, Untrusted."""
     brief = checked.record.brief
@@ -146,12 +166,16 @@ def release(checked: Checked, ring: KeyRing) -> tuple[types.Seal, KeyFile]:
 
 
 def remark(
-    brief: pb.UnsealingBrief, text: str, ring: KeyRing
+    record: pb.UnsealingRecord, text: str, ring: KeyRing, *, directory: Directory, at: datetime
 ) -> tuple[types.SealedContent, KeyFile]:
     """What a custodian says to the officer when it refuses; and the key that signed it.
 
-    Raises CannotOpen where the custodian holds neither key, ValueError where it is too long.
+    Raises Untrusted where no officer signed the one-time key that it would be sealed to: the
+    platform may have put its own there. Raises CannotOpen where the custodian holds neither key,
+    ValueError where it is too long.
     """
+    _asker(record, directory, at)
+    brief = record.brief
     _, _, key = _own(brief, ring)
     body = plain.UnsealingReason(text=text).SerializeToString()
     sealed = content.seal_for(

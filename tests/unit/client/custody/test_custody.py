@@ -14,6 +14,7 @@ from harbourlight.keys.entries import Kind, Reason
 from harbourlight.keys.making import revoke
 from harbourlight.sealing.hpke import PrivateKey
 from harbourlight.triage.v1 import unsealing_pb2 as pb
+from tests.unit.client.proofs.build import WITNESSES
 
 from .build import NOW, WHO, WHY, Network, ring
 
@@ -187,7 +188,10 @@ def test_the_platform_cannot_answer_for_a_custodian(network: Network) -> None:
 
 def test_a_custodian_says_why_it_refuses_to_the_officer_alone(network: Network) -> None:
     record = network.lodge(network.brief())
-    text, key = answering.remark(record.brief, "Ask the court first.", ring(network.alternate))
+    holder, directory = ring(network.alternate), network.directory
+    text, key = answering.remark(
+        record, "Ask the court first.", holder, directory=directory, at=NOW
+    )
     assert key is network.alternate
     record.remark.CopyFrom(text)
     found = opening.open_remark(record, network.one_time, network.directory)
@@ -198,6 +202,40 @@ def test_a_custodian_says_why_it_refuses_to_the_officer_alone(network: Network) 
         opening.open_remark(network.lodge(network.brief()), network.one_time, network.directory)
         == ""
     )
+
+
+def test_a_remark_is_not_sealed_to_a_key_of_the_platforms(network: Network) -> None:
+    record, mine = network.lodge(network.brief()), PrivateKey.generate()
+    record.brief.one_time_key = mine.public_bytes
+    unsigned = pb.UnsealingRecord()
+    unsigned.CopyFrom(record)
+    operator = Network().officer
+    unsealing.sign(record.brief, operator.entry.signing, operator.sign)
+    for one in (unsigned, record):
+        with pytest.raises(Untrusted):
+            answering.remark(
+                one, "Ask.", ring(network.custodian), directory=network.directory, at=NOW
+            )
+
+
+def test_a_ledger_of_the_platforms_own_is_no_word_on_where_a_request_is(network: Network) -> None:
+    checked = check(network, network.lodge(network.brief()))
+    policy = network.trust.receipts
+    answering.expect_witnessed(checked, policy)
+    with pytest.raises(Untrusted, match="by the ledger's word alone"):
+        answering.expect_witnessed(checked, replace(policy, witnesses=(WITNESSES[0].verifier,)))
+
+
+def test_a_request_that_lapsed_is_not_answered(network: Network) -> None:
+    record = network.lodge(network.brief())
+    with pytest.raises(Untrusted, match="stood for 14 days"):
+        answering.check(
+            record,
+            directory=network.directory,
+            policy=network.trust.receipts,
+            proof=network.proof(record),
+            at=NOW + timedelta(days=15),
+        )
 
 
 def test_an_identity_that_changed_since_is_asked_for_again(network: Network) -> None:
