@@ -44,8 +44,8 @@ class Caseworker(Eraser, Keyed):
     async def watch_messages(
         self, handle: str, *, after_place: int = 0
     ) -> AsyncGenerator[Letter, None]:
-        """What was written behind a place, then each new thing."""
-        last = after_place
+        """What was written behind a place, then each new thing. Raises Untrusted as lists do."""
+        last, sequence = after_place, Sequence(after_place)
 
         def request() -> pb.WatchMessagesRequest:
             return pb.WatchMessagesRequest(handle=handle, after_place=last)
@@ -56,6 +56,7 @@ class Caseworker(Eraser, Keyed):
                 desk = Desk(self._keys, await self._read_directory())
                 case = await self._open(desk, handle)
                 for found in answer.messages:
+                    sequence.check(found)
                     last = found.place
                     yield desk.read(found, handle, case.content_keys)
 

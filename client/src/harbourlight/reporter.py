@@ -144,8 +144,8 @@ class Reporter(Keyed):
         return [letter async for letter in self._read_messages()]
 
     async def watch_messages(self, *, after_place: int = 0) -> AsyncGenerator[Letter, None]:
-        """What was written behind a place, then each new thing."""
-        last = after_place
+        """What was written behind a place, then each new thing. Raises Untrusted as lists do."""
+        last, sequence = after_place, Sequence(after_place)
 
         def request() -> pb.WatchMessagesRequest:
             return pb.WatchMessagesRequest(handle=self.handle, after_place=last)
@@ -155,6 +155,7 @@ class Reporter(Keyed):
                 # Anew each time: an officer's key may be younger than the watch.
                 directory = await self._read_directory()
                 for found in answer.messages:
+                    sequence.check(found)
                     last = found.place
                     yield self._sealer.read(found, directory)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 
-from harbourlight.casework.written import MESSAGE, Body, Letter, kind_of, read
+from harbourlight.casework.written import Body, Letter, kind_of, kind_of_body, read
 from harbourlight.errors import CannotOpen
 from harbourlight.keys.directory import Directory, Key
 from harbourlight.keys.entries import Kind
@@ -91,17 +91,18 @@ class Desk:
         Raises CannotOpen where the company gave no key for it, ValueError where it is too long.
         """
         number, handle = case.sealed.desk_number + 1, case.handle
+        kind = kind_of_body(body)
         data = signed.sign(
             body.SerializeToString(),
             officer,
             handle=handle,
-            kind=MESSAGE,
+            kind=kind,
             number=number,
             recipient_key_id=handle,
         )
         recipients: list[tuple[Role, Recipient]] = [(Role.CASE, case.case_key), (Role.DESK, desk)]
         return contents.seal_for(
-            data, handle=handle, kind=MESSAGE, number=number, recipients=recipients
+            data, handle=handle, kind=kind, number=number, recipients=recipients
         )
 
     def reseal(
@@ -171,11 +172,11 @@ class Desk:
         )
 
     def _open_desks(self, found: pb.Message, handle: str) -> Written:
-        key_id = self._own_seal(found.content, handle)
+        key_id, kind = self._own_seal(found.content, handle), kind_of(found.purpose)
         data = contents.open_as(
             found.content,
             handle=handle,
-            kind=MESSAGE,
+            kind=kind,
             role=Role.DESK,
             key_id=key_id,
             private_key=self.keys.find(key_id).opens(),
@@ -184,7 +185,7 @@ class Desk:
             data,
             self.directory.public_key_of(found.time.ToDatetime(UTC), desks={found.desk}),
             handle=handle,
-            kind=MESSAGE,
+            kind=kind,
             number=found.content.number,
             recipients={handle},
         )

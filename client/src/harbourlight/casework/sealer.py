@@ -6,7 +6,15 @@ All keys follow from the case's words, so they restore the dialogue too.
 from dataclasses import dataclass
 from datetime import UTC
 
-from harbourlight.casework.written import CONTENT, EVIDENCE, MESSAGE, Body, Letter, kind_of, read
+from harbourlight.casework.written import (
+    CONTENT,
+    EVIDENCE,
+    Body,
+    Letter,
+    kind_of,
+    kind_of_body,
+    read,
+)
 from harbourlight.errors import BadFile
 from harbourlight.keys.directory import Directory, Key
 from harbourlight.keys.recipients import Recipients
@@ -84,7 +92,7 @@ class Sealer:
 
     def message(self, body: Body, desk: Key, turn: Turn) -> types.SealedContent:
         """A message to the desk. Raises ValueError where it is too long."""
-        return self._item(body.SerializeToString(), MESSAGE, desk, turn)
+        return self._item(body.SerializeToString(), kind_of_body(body), desk, turn)
 
     def evidence(
         self, description: sealed.EvidenceDescription, desk: Key, turn: Turn
@@ -130,11 +138,11 @@ class Sealer:
         return signed.verify_company(data, handle=handle, kind=kind, number=found.content.number)
 
     def _open_desks(self, found: pb.Message, directory: Directory) -> Written:
-        handle = self.key.handle
+        handle, kind = self.key.handle, kind_of(found.purpose)
         data = contents.open_as(
             found.content,
             handle=handle,
-            kind=MESSAGE,
+            kind=kind,
             role=Role.CASE,
             key_id=handle,
             private_key=PrivateKey.of_case(self._phrase),
@@ -143,7 +151,7 @@ class Sealer:
             data,
             directory.public_key_of(found.time.ToDatetime(UTC), desks={found.desk}),
             handle=handle,
-            kind=MESSAGE,
+            kind=kind,
             number=found.content.number,
             recipients={handle},
         )

@@ -16,9 +16,14 @@ M = TypeVar("M", bound=Message)
 
 Body = sealed.Message | sealed.Reasons
 """Of what is no report and no file."""
-CONTENT, MESSAGE, EVIDENCE = "content", "message", "evidence"
-"""Kinds of what is written, as it is signed and encrypted."""
-_KINDS = {pb.MESSAGE_PURPOSE_REPORT: CONTENT, pb.MESSAGE_PURPOSE_EVIDENCE: EVIDENCE}
+CONTENT, MESSAGE, REASONS, EVIDENCE = "content", "message", "reasons", "evidence"
+"""Kinds of what is written, as it is signed and encrypted: one that is passed off as another would
+be read as a body that its sender did not write."""
+_KINDS = {
+    pb.MESSAGE_PURPOSE_REPORT: CONTENT,
+    pb.MESSAGE_PURPOSE_REASON: REASONS,
+    pb.MESSAGE_PURPOSE_EVIDENCE: EVIDENCE,
+}
 _BODIES: dict[int, type[Message]] = {
     pb.MESSAGE_PURPOSE_REPORT: sealed.Content,
     pb.MESSAGE_PURPOSE_REASON: sealed.Reasons,
@@ -64,6 +69,11 @@ class Letter:
         return self.body.text if self.body is not None else ""
 
 
+def kind_of_body(body: Body) -> str:
+    """The kind that a message has."""
+    return REASONS if isinstance(body, sealed.Reasons) else MESSAGE
+
+
 def read(found: pb.Message, open_it: Callable[[], Written]) -> Letter:
     """The letter that a stored message is, if it opens and is signed by who may write it.
 
@@ -102,13 +112,16 @@ def body_of(
 class Sequence:
     """Sees to it that nothing is missing, or twice, of what comes in the order of its places."""
 
-    def __init__(self) -> None:
-        self._place = 0
+    def __init__(self, after_place: int = 0) -> None:
+        """What comes first is behind a place: from there on, each sender's count is known."""
+        self._place = after_place
+        self._from_start = after_place == 0
         self._numbers: dict[int, int] = {}
 
     def check(self, found: pb.Message) -> None:
         """Raises Untrusted where this is not the next one, as its sender counts."""
-        last = self._numbers.get(found.sender, 0)
+        unknown = 0 if self._from_start else found.content.number - 1
+        last = self._numbers.get(found.sender, unknown)
         if found.place != self._place + 1 or found.content.number != last + 1:
             raise Untrusted(
                 f"message {found.place} is number {found.content.number} of its sender, and the "

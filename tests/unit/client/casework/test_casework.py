@@ -268,10 +268,25 @@ def test_what_is_held_back_or_repeated_is_noticed(platform: Platform) -> None:
         with pytest.raises(Untrusted, match="holds something back"):
             _check(wrong)
     _check(whole)
+    # And behind a place, where a watch begins.
+    _check(whole[1:], after_place=1)
+    for wrong in (whole, whole[2:], [whole[1], whole[1]]):
+        with pytest.raises(Untrusted, match="holds something back"):
+            _check(wrong, after_place=1)
 
 
-def _check(messages: list[pb.Message]) -> None:
-    sequence = Sequence()
+def test_a_decision_is_not_passed_off_as_a_question(platform: Platform) -> None:
+    """Purposes are the platform's word: what would be read as another body is not shown."""
+    for purpose, other in ((REASON, QUESTION), (QUESTION, REASON), (QUESTION, REPORT)):
+        found = platform.ask("Outside of our mandate.", purpose, act="referral.reject")
+        found.purpose = other
+        for letter in (platform.read_as_company(found), platform.read_as_desk(found)):
+            assert letter.problem
+            assert letter.text == ""
+
+
+def _check(messages: list[pb.Message], *, after_place: int = 0) -> None:
+    sequence = Sequence(after_place)
     for found in messages:
         sequence.check(found)
 
