@@ -58,6 +58,7 @@ class Directory:
         """Index and reason of each entry that was not believed."""
         self._keys: dict[str, Key] = {}
         self._routing: RoutingEntry | None = None
+        self._tables: dict[RoutingEntry, int] = {}
         for index, entry in enumerate(log):
             try:
                 self._take(index, Note.parse(entry))
@@ -125,10 +126,9 @@ class Directory:
         """
         for jurisdiction in dict.fromkeys((country, "*")):
             for key in self._keys.values():
-                entry = key.entry
-                place = (entry.kind, entry.jurisdiction)
-                if place == (kind, jurisdiction) and not self.problem(key, at):
-                    return self.current(kind, entry.name, jurisdiction, at)
+                name = key.entry.name
+                if key.entry.slot == (kind, name, jurisdiction) and not self.problem(key, at):
+                    return self.current(kind, name, jurisdiction, at)
         raise Untrusted(
             f"the directory has no {kind} for {country} whose key counts now and that somebody "
             "this client trusts signed: who reports cannot be sealed without one"
@@ -177,6 +177,8 @@ class Directory:
         elif isinstance(entry, RoutingEntry):
             if not self._signed_by_root(note, ROUTING):
                 raise BadNote("no root for routing tables that is trusted here signed it")
+            if self._tables.setdefault(entry, index) < index:
+                raise BadNote("it was published before: a table comes back under a new version")
             self._routing = entry
 
     def _take_key(self, index: int, entry: KeyEntry, note: Note) -> None:
@@ -212,13 +214,10 @@ class Directory:
         if key is None:
             raise BadNote(f"it revokes key {revocation.key_id}, which is not in the directory")
         entry = key.entry
-        if entry.kind is Kind.OFFICER:
-            allowed = bool(
-                self._signing_desks(index, note, entry.organisation)
-                or entry.organisation in self._signed_by_root(note, Kind.DESK)
-            )
-        else:
-            allowed = entry.organisation in self._signed_by_root(note, entry.kind)
+        root = Kind.DESK if entry.kind is Kind.OFFICER else entry.kind
+        allowed = entry.organisation in self._signed_by_root(note, root) or (
+            entry.kind is Kind.OFFICER and self._signing_desks(index, note, entry.organisation)
+        )
         if not allowed:
             raise BadNote(f"it revokes the key of {entry.name}, and nobody who may signed it")
         key.revoked.append((index, revocation))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from harbourlight.auditor import Ledger
 from harbourlight.errors import Untrusted
-from harbourlight.keys.directory import Directory, Key, open_directory
+from harbourlight.keys.directory import MOST_ENTRIES, Directory, Key, open_directory
 from harbourlight.keys.entries import Kind
 from harbourlight.keys.memory import KeyChanged, Memory
 from harbourlight.keys.trust import Trust
@@ -79,6 +79,8 @@ async def read_directory(ledger: Ledger, trust: Trust, memory: Memory) -> Direct
 
 async def _entries(ledger: Ledger, size: int) -> Sequence[bytes]:
     found: list[bytes] = []
+    if size > MOST_ENTRIES:
+        raise Untrusted(f"the directory has {size} entries, and {MOST_ENTRIES} are read at most")
     while len(found) < size:
         page = await ledger.list_entries(pb.LOG_DIRECTORY, len(found))
         if not page.entries:

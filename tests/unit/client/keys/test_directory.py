@@ -248,6 +248,15 @@ def test_nobody_but_the_routing_root_puts_a_table_into_force() -> None:
     world.directory().check_routing(OTHER_TABLE)
 
 
+def test_a_table_that_another_took_the_place_of_is_not_brought_back() -> None:
+    world = World()
+    world.publish(making.sign_routing(OTHER_TABLE, ROUTING_ROOT))
+    # The routing root's own word of earlier, which anybody can put into the log again.
+    world.publish(making.sign_routing(current(), ROUTING_ROOT))
+    assert "under a new version" in ignored(world)
+    world.directory().check_routing(OTHER_TABLE)
+
+
 def test_without_a_signed_table_nothing_is_sealed() -> None:
     world = World()
     with pytest.raises(Untrusted, match="no routing table is signed"):
