@@ -1,5 +1,6 @@
 """Files come in and go out part by part; what is kept of them is noted after each part."""
 
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -138,6 +139,10 @@ class Evidences:
         await self._blobs.put(_blob(handle, number), kept // PART_BYTES, part)
         after = kept + len(part)
         if not await store.move(self._database, handle, number, kept, after):
+            if not await store.exists(self._database, handle, number):
+                # Erased meanwhile, and this part may have come behind the deletion.
+                await self._blobs.delete(_blob(handle, number))
+                raise not_found("file")
             raise Refusal(
                 Kind.STALE,
                 f"another stream brings file {number} at the same time: let that one end, "
@@ -148,9 +153,11 @@ class Evidences:
     async def _complete(self, handle: str, evidence: Evidence) -> None:
         """Reads what is kept, and so knows that it can be read, before it says that it is."""
         declared = evidence.declared
-        digest = hashlib.sha256()
-        async for part in blobs.read(self._blobs, _blob(handle, declared.number), declared.size):
-            digest.update(part)
+        digest, blob = hashlib.sha256(), _blob(handle, declared.number)
+        # Where a part is missing, it is not what was declared, and is sent anew.
+        with contextlib.suppress(blobs.MissingPart):
+            async for part in blobs.read(self._blobs, blob, declared.size):
+                digest.update(part)
 
         async def work(connection: Connection) -> None:
             await CASES.lock(connection, handle)
@@ -169,8 +176,9 @@ class Evidences:
         try:
             await self._database.transaction(work)
         except Refusal:
-            await store.move(self._database, handle, declared.number, declared.size, 0)
-            await self._blobs.delete(_blob(handle, declared.number))
+            # Who is second finds it begun anew already, and deletes nothing of that.
+            if await store.move(self._database, handle, declared.number, declared.size, 0):
+                await self._blobs.delete(blob)
             raise
 
     async def page(self, call: Call, request: pb.ListEvidenceRequest) -> pb.ListEvidenceResponse:

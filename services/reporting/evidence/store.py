@@ -73,6 +73,14 @@ async def move(database: Database, handle: str, number: int, before: int, after:
     return done == "UPDATE 1"
 
 
+async def exists(database: Database, handle: str, number: int) -> bool:
+    """Whether the file is known."""
+    found = await database.fetchval(
+        "SELECT count(*) FROM evidence WHERE subject = $1 AND number = $2", handle, number
+    )
+    return bool(found)
+
+
 async def set_state(connection: Connection, handle: str, number: int, state: EvidenceState) -> None:
     """Moves a file on."""
     await connection.execute(
