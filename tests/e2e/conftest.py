@@ -34,6 +34,7 @@ class Network:
         }
         if token:
             environment["HARBOURLIGHT_TOKEN"] = token
+        options.setdefault("cwd", self.data.parent)
         return subprocess.run(
             [str(HARBOURLIGHT), *arguments],
             env=environment,

@@ -15,6 +15,7 @@ from tests.integration import logs
 from tests.integration.installation import Installation
 from tests.integration.matrix import EVERYBODY, Answer, Scene, Who, stage
 from tests.integration.parties import at
+from tests.integration.waiting import eventually
 
 # Reads come first, and what ends a case or takes it away from its desk comes last.
 _LAST = ("TransferReferral", "ResealCase", "ConfirmReseal", "WithdrawReport", "EraseCase")
@@ -94,6 +95,28 @@ def fault_of_friend(scene: Scene, method: MethodDescriptor, answer: Answer) -> s
     return ""
 
 
+_READ = {
+    "reporting": ("triage",),
+    "triage": ("reporting", "remedy"),
+    "remedy": ("reporting", "triage"),
+}
+"""Service -> whose events it takes in."""
+
+
+async def _is_settled(installation: Installation) -> bool:
+    """Whether each service has taken in what the others had to tell of the case."""
+    for reader, sources in _READ.items():
+        told = " + ".join(
+            f"(SELECT coalesce(sum(last), 0) FROM {source}.outbox_sequence"
+            f" WHERE topic = '{source}.events.v1')"
+            for source in sources
+        )
+        taken = f"(SELECT coalesce(sum(sequence), 0) FROM {reader}.inbox_mark)"
+        if (await installation.ask(f"SELECT {told} - {taken}"))[0][0]:
+            return False
+    return True
+
+
 async def test_everybody_at_every_method(installation: Installation) -> None:
     async with AsyncExitStack() as stack:
         for name in ("reporting", "triage", "remedy", "notification"):
@@ -119,6 +142,7 @@ async def test_everybody_at_every_method(installation: Installation) -> None:
                 if who.is_right and not is_denied(who, method)
             ]
 
+        await eventually(lambda: _is_settled(installation))
         before = await seen()
         assert all(before)
         faults = []

@@ -50,6 +50,11 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
 _LOCAL_OPTIONS: tuple[tuple[str, int | str], ...] = (*_OPTIONS, ("grpc.enable_http_proxy", 0))
 
 
+_CUT = "Internal error from Core"
+"""What gRPC says where an answer comes while it still sends: the answer itself is lost, and comes
+again at the next attempt."""
+
+
 class Versioned(Protocol):
     """A message that says, by its etag, whether it has changed."""
 
@@ -240,7 +245,10 @@ class Connection:
             except grpc.aio.AioRpcError as error:
                 if failed:
                     raise failed[0] from None
-                await patience.wait(self._failure(error, service))
+                failure = self._failure(error, service)
+                if error.details() == _CUT:
+                    failure = Unavailable(f"{self._name(service)} ended the upload")
+                await patience.wait(failure)
             else:
                 if failed:
                     raise failed[0]
