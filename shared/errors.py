@@ -21,6 +21,7 @@ class Kind(Enum):
     EXHAUSTED = "EXHAUSTED"
     PROOF_OF_WORK_REQUIRED = "PROOF_OF_WORK_REQUIRED"
     STOPPING = "STOPPING"
+    DATABASE_AWAY = "DATABASE_AWAY"
 
 
 class Violation(NamedTuple):

@@ -27,7 +27,7 @@ from grpc_reflection.v1alpha import reflection
 
 from harbourlight import work
 from harbourlight.options.v1 import options_pb2 as options
-from shared import contract, errors, figures, statuses, uploads
+from shared import contract, errors, figures, outages, statuses, uploads
 from shared.callers import Caller, Callers, authorise
 from shared.commands import Call
 from shared.errors import Kind, Refusal, Violation
@@ -200,7 +200,8 @@ async def _answer(
 ) -> bytes:
     with figures.call(path) as outcome:
         try:
-            response = await work()
+            with outages.as_refusals(path):
+                response = await work()
         except Refusal as refusal:
             outcome.status = statuses.CODES[refusal.kind].name
             await _abort(context, refusal)
@@ -220,7 +221,7 @@ def _stream(
         # No span around a stream: it would last for hours and be a parent of nothing.
         try:
             async with admit(raw, context) as (request, call):
-                with figures.streaming(path):
+                with figures.streaming(path), outages.as_refusals(path):
                     await tell(context, serve(request, call), call.caller.expires)
                 if call.stopping():
                     raise Refusal(Kind.STOPPING, "the server is stopping: connect again and go on")

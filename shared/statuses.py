@@ -25,6 +25,7 @@ CODES = {
     Kind.EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Kind.PROOF_OF_WORK_REQUIRED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Kind.STOPPING: grpc.StatusCode.UNAVAILABLE,
+    Kind.DATABASE_AWAY: grpc.StatusCode.UNAVAILABLE,
 }
 
 
