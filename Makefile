@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in $(PYTHONS); do \
 # Two runs share the machine that most people have.
 WORKERS ?= 2
 
-.PHONY: help setup gen demo test fuzz up bench check lock clean
+.PHONY: help setup gen demo test fuzz faults up bench check lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -39,6 +39,9 @@ SECONDS ?= 60
 
 fuzz: setup ## feed every parser with foreign bytes; SECONDS=60 for each, ARGS=token for one
 	@exec $(VENV)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+faults: setup ## break a network while it is used; ARGS="--seed 7 --minutes 10"
+	@exec $(VENV)/python -m tests.faults $(ARGS)
 
 up: setup ## everything up until Ctrl-C; ARGS="--data FOLDER" for a second one
 	@exec $(VENV)/python -m deploy.embedded up $(ARGS)

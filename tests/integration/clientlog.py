@@ -10,6 +10,17 @@ from harbourlight.connection import new_request_id
 
 T = TypeVar("T")
 
+_REFUSALS = (
+    errors.InvalidArgument,
+    errors.NotFound,
+    errors.AlreadyExists,
+    errors.WrongState,
+    errors.Stale,
+    errors.Unauthenticated,
+    errors.Denied,
+)
+"""Final answers that nothing was changed. After any other error nobody knows."""
+
 
 class ClientLog:
     """One client's memory; each line is on disk before the client goes on."""
@@ -24,14 +35,15 @@ class ClientLog:
     async def call(
         self, method: str, case: str, emits: str, call: Callable[[str], Awaitable[T]]
     ) -> T | None:
-        """Runs a command, given its request id; None where it was refused."""
+        """Runs a command, given its request id; None where it was refused.
+
+        Raises what else may come of it, after which the log leaves open whether it took effect.
+        """
         request_id = new_request_id()
         self._say("sent", method=method, request_id=request_id, case=case, emits=emits)
         try:
             answer = await call(request_id)
-        except (errors.Unavailable, errors.Exhausted):
-            raise
-        except errors.Error as error:
+        except _REFUSALS as error:
             self._say("refused", request_id=request_id, status=error.code)
             return None
         self._say("acknowledged", request_id=request_id)
