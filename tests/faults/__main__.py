@@ -45,6 +45,8 @@ def main() -> int:
     options = parser.parse_args()
     form = Form.short() if options.short else Form.long(options.minutes)
     logging.basicConfig(level=logging.ERROR)
+    # It tells of every connection that ends, as they do here.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
     async def once() -> int:
         verdict = await run(
