@@ -1,8 +1,9 @@
-"""The one place that knows kafka-python, pinned to one minor version. The relay has a `Sender`."""
+"""The one place that knows kafka-python, pinned to one minor version."""
 
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,28 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, Topic
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from shared import tls
-from shared.sender import Record, Sender
+from shared.cloudevents import Headers
 from shared.settings import Settings
 
-__all__ = [
-    "MECHANISM",
-    "ConsumerRebalanceListener",
-    "Kafka",
-    "KafkaError",
-    "Producer",
-    "Record",
-    "Sender",
-]
+__all__ = ["MECHANISM", "ConsumerRebalanceListener", "Kafka", "KafkaError", "Producer", "Record"]
 
 MECHANISM = "SCRAM-SHA-512"
 """Of SCRAM's two, the one that Kafka's operator on Kubernetes makes users for."""
 
 _ABORT_SECONDS = 5
 _TOPIC_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a producer sends."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+    timestamp_ms: int
+    """The event's time: the moment of sending would tell more than some readers may know."""
 
 
 class Producer:
@@ -140,18 +144,8 @@ class Kafka:
         )
 
     def producer(self) -> Producer:
-        """For programs without an event loop. Blocks while it connects; raises KafkaError."""
+        """A producer of its own connections. Blocks while it connects; raises KafkaError."""
         return Producer(self._options)
-
-    def sender(self) -> Sender:
-        """What the relay sends by, not yet started. Made on the event loop that it is used on."""
-        return Sender(self.sender_options())
-
-    def sender_options(self) -> dict[str, Any]:
-        """How a sender reaches the broker."""
-        options = {key: value for key, value in self._options.items() if key[:4] != "ssl_"}
-        files = (self._options.get(f"ssl_{name}file") for name in ("ca", "cert", "key"))
-        return options | {"ssl_context": tls.client_context(*files)}
 
     def consumer(
         self, group: str, topics: Sequence[str], listener: ConsumerRebalanceListener

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from shared import cloudevents, figures, telemetry
-from shared.kafka import Kafka, Record, Sender
+from shared.kafka import Kafka, Producer, Record
 from shared.wakeups import Wakeups
 
 log = logging.getLogger(__name__)
@@ -77,9 +77,8 @@ class Relay:
         pause = _SHORTEST_PAUSE
         next_housekeeping = paced_until = 0.0
         loop = asyncio.get_running_loop()
-        producer = self._kafka.sender()
+        producer = await asyncio.to_thread(self._kafka.producer)
         try:
-            await producer.start()
             while True:
                 if loop.time() >= next_housekeeping:
                     await keep_house(connection)
@@ -97,18 +96,18 @@ class Relay:
                 if len(rows) < BATCH and (early := paced_until - loop.time()) > 0:
                     await asyncio.sleep(early)
         finally:
-            await producer.abort()
+            await asyncio.to_thread(producer.abort)
 
     async def _send(
         self,
         connection: asyncpg.Connection,
         lost: asyncio.Event,
-        producer: Sender,
+        producer: Producer,
         rows: Sequence[asyncpg.Record],
     ) -> None:
         with telemetry.relay_span(rows):
             records = [record_of(row, self._service, self._kafka.prefix) for row in rows]
-            sending = asyncio.create_task(producer.send_all(records))
+            sending = asyncio.create_task(asyncio.to_thread(producer.send_all, records))
             losing = asyncio.create_task(lost.wait())
             try:
                 # Another relay may lead as soon as the lock is lost: stop sending then.

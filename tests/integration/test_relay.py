@@ -7,7 +7,7 @@ from typing import Any
 
 from kafka.errors import KafkaError
 
-from shared.kafka import Kafka, Record, Sender
+from shared.kafka import Kafka, Producer, Record
 from tests.integration import recorder
 from tests.integration.installation import Installation
 from tests.integration.recorder import effects, is_all_read, is_all_sent, sent, unsent, upto
@@ -135,28 +135,28 @@ async def _cut(installation: Installation, name: str) -> None:
 
 
 class HeldUp(Kafka):
-    """Its senders send the first half of a batch, and the rest when `go_on` is set."""
+    """Its producers send the first half of a batch, and the rest when `go_on` is set."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.half_sent, self.go_on, self.ended = (threading.Event() for _ in range(3))
 
-    def sender(self) -> Sender:
-        return _HeldUpSender(self.sender_options(), self)
+    def producer(self) -> Producer:
+        return _HeldUpProducer(self._options, self)
 
 
-class _HeldUpSender(Sender):
+class _HeldUpProducer(Producer):
     def __init__(self, options: dict[str, Any], hold: HeldUp) -> None:
         super().__init__(options)
         self._hold = hold
 
-    async def send_all(self, records: Sequence[Record]) -> None:
+    def send_all(self, records: Sequence[Record]) -> None:
         half = len(records) // 2
-        await super().send_all(records[:half])
+        super().send_all(records[:half])
         self._hold.half_sent.set()
-        await asyncio.to_thread(self._hold.go_on.wait, PATIENCE)
+        self._hold.go_on.wait(PATIENCE)
         try:
-            await super().send_all(records[half:])
+            super().send_all(records[half:])
         finally:
             self._hold.ended.set()
 
@@ -197,21 +197,21 @@ async def test_a_relay_that_is_told_to_stop_while_it_sends_stops(
 
 
 class FirstFails(Kafka):
-    """Its first sender loses the first half of its batch; the ones after it do well."""
+    """Its first producer loses the first half of its batch; the ones after it do well."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.made = 0
 
-    def sender(self) -> Sender:
+    def producer(self) -> Producer:
         self.made += 1
-        kind = _LosingSender if self.made == 1 else Sender
-        return kind(self.sender_options())
+        kind = _LosingProducer if self.made == 1 else Producer
+        return kind(self._options)
 
 
-class _LosingSender(Sender):
-    async def send_all(self, records: Sequence[Record]) -> None:
-        await super().send_all(records[len(records) // 2 :])
+class _LosingProducer(Producer):
+    def send_all(self, records: Sequence[Record]) -> None:
+        super().send_all(records[len(records) // 2 :])
         raise KafkaError("the first half is lost")
 
 

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from shared.kafka import Kafka, Record, Sender
+from shared.kafka import Kafka, Producer, Record
 
 
 def die() -> None:
@@ -14,16 +14,16 @@ def die() -> None:
 
 
 class DyingAfterSend(Kafka):
-    """Its sender dies once everything is acknowledged, before anybody is told."""
+    """Its producer dies once everything is acknowledged, before anybody is told."""
 
-    def sender(self) -> Sender:
-        """A sender that sends one batch."""
-        return _Dying(self.sender_options())
+    def producer(self) -> Producer:
+        """A producer that sends one batch."""
+        return _DyingProducer(self._options)
 
 
-class _Dying(Sender):
-    async def send_all(self, records: Sequence[Record]) -> None:
-        await super().send_all(records)
+class _DyingProducer(Producer):
+    def send_all(self, records: Sequence[Record]) -> None:
+        super().send_all(records)
         die()
 
 
