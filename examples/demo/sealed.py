@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from examples.demo.cases import PublicCase
 from examples.demo.narrator import Narrator
@@ -13,6 +15,8 @@ from harbourlight.sealed.v1 import sealed_pb2 as sealed
 from harbourlight.triage.v1 import events_pb2 as events
 from harbourlight.triage.v1 import triage_pb2 as triage
 from harbourlight.triage.v1 import unsealing_pb2 as unsealing
+
+T = TypeVar("T")
 
 _LONGEST_SECONDS = 75.0
 """For a request to be in the ledger, where custodians look for it."""
@@ -81,10 +85,7 @@ class Scene:
         else:
             return False
         granted = await self._ask(referral, unsealing.LEGAL_BASIS_JUDICIAL_PROCEEDINGS)
-        _, _, took = await timed(
-            # Nobody runs a witness here.
-            self._custody.client.grant_unsealing(granted, unwitnessed=True)
-        )
+        _, _, took = await timed(_witnessed(lambda: self._custody.client.grant_unsealing(granted)))
         self._tell.did("custodian", "releases its half to the officer's one-time key", took)
         await self._tell_company(events.UnsealingGranted, granted)
         opened = await self._desk.client.open_identity(granted, self._one_time(granted))
@@ -103,16 +104,7 @@ class Scene:
         self._tell.did("authority", "asks the custodians who reports", took)
         await self._tell_company(events.UnsealingRequested, unsealing_id)
         began = time.monotonic()
-        while True:
-            try:
-                checked = await self._custody.client.check_unsealing(unsealing_id)
-            except Untrusted:
-                # What is not in the ledger is no request.
-                if time.monotonic() - began > _LONGEST_SECONDS:
-                    raise
-                await asyncio.sleep(0.2)
-                continue
-            break
+        checked = await _witnessed(lambda: self._custody.client.check_unsealing(unsealing_id))
         reason = self._custody.client.read_reason(checked)
         self._tell.saw(
             "custodian", f"it in the ledger, and reads why: {reason}", time.monotonic() - began
@@ -128,3 +120,15 @@ class Scene:
             event, lambda one: one.unsealing_id == unsealing_id
         )
         self._tell.saw("company", f"the notice: {sentence}", max(0.0, seen - began))
+
+
+async def _witnessed(call: Callable[[], Awaitable[T]]) -> T:
+    """The answer, once ledger and witness have the request: before, it is no request."""
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    while True:
+        try:
+            return await call()
+        except Untrusted:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
