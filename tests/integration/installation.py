@@ -50,6 +50,14 @@ _NO_COORDINATOR_YET = (
 )
 """What a broker that has just started says to the first who ask for a group."""
 
+_EVERYTHING = ACLFilter(
+    principal=None,
+    host=None,
+    operation=ACLOperation.ANY,
+    permission_type=ACLPermissionType.ANY,
+    resource_pattern=ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY),
+)
+
 K = TypeVar("K", bound=Kafka)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -174,18 +182,24 @@ class Installation:
 
     def _access_rules(self) -> list[str]:
         """The name that each rule of the broker is about."""
-        everything = ACLFilter(
-            principal=None,
-            host=None,
-            operation=ACLOperation.ANY,
-            permission_type=ACLPermissionType.ANY,
-            resource_pattern=ResourcePatternFilter(
-                ResourceType.ANY, None, ACLResourcePatternType.ANY
-            ),
-        )
         with KafkaAdminClient(**self.stack.kafka_admin.client_options()) as admin:
-            rules, _ = admin.describe_acls(everything)
+            rules, _ = admin.describe_acls(_EVERYTHING)
         return [rule.resource_pattern.resource_name for rule in rules]
+
+    def _forget(self) -> None:
+        """Takes its topics and rules off the broker, which would grow with every test else."""
+        with KafkaAdminClient(**self.stack.kafka_admin.client_options()) as admin:
+            rules, _ = admin.describe_acls(_EVERYTHING)
+            mine = [
+                rule
+                for rule in rules
+                if rule.resource_pattern.resource_name.startswith(self.prefix)
+            ]
+            if mine:
+                admin.delete_acls(mine)
+            names = [name for name in admin.list_topics() if name.startswith(self.prefix)]
+            if names:
+                admin.delete_topics(names)
 
     def admin_kafka(self) -> Kafka:
         """Its topics, as the administrator."""
@@ -291,6 +305,7 @@ class Installation:
         return started
 
     async def close(self) -> None:
-        """Ends its processes."""
+        """Ends its processes, and takes what it had off the broker."""
         for process in self._processes:
             await process.kill()
+        await asyncio.to_thread(self._forget)
