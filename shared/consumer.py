@@ -1,7 +1,8 @@
 """Reads a service's topics: poll, take the batch in, commit the offsets, again.
 
 Acknowledgement: offsets are committed after the batch's transaction, so a batch may be read
-twice and never lost; the inbox's marks make the second reading harmless.
+twice and never lost; the inbox's marks make the second reading harmless. So nobody waits for that
+commit, and where batches follow each other closely one commit stands for several.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 _RETRY_PARKED_SECONDS = 0.5
+_COMMIT_SECONDS = 0.1
 _JOIN_SECONDS = 45.0
 """How long joining the group may take before the consumer starts over with new connections."""
 
@@ -70,7 +72,7 @@ class Consumer:
     """One thread that polls; the batches are taken in on the event loop."""
 
     def __init__(
-        self, subscription: Subscription, database: Database, kafka: Kafka, *, most: int = 500
+        self, subscription: Subscription, database: Database, kafka: Kafka, *, most: int = 1000
     ) -> None:
         self._subscription = subscription
         self._inbox = Inbox(subscription.group, database)
@@ -106,11 +108,13 @@ class Consumer:
         group = self._subscription.group
         rebalances = _Rebalances()
         consumer = self._kafka.consumer(group, self._subscription.topics, rebalances)
-        next_retry = 0.0
+        next_retry = next_commit = 0.0
+        is_committed = True
         join_by = time.monotonic() + _JOIN_SECONDS
         try:
             while not self._stop.is_set():
-                polled = consumer.poll(timeout_ms=200, max_records=self._most)
+                wait_ms = 200 if is_committed else 1000 * _COMMIT_SECONDS
+                polled = consumer.poll(timeout_ms=wait_ms, max_records=self._most)
                 records = [
                     (record.topic.removeprefix(self._kafka.prefix), record.value, record.headers)
                     for batch in polled.values()
@@ -120,15 +124,21 @@ class Consumer:
                 if records:
                     began = time.monotonic()
                     self._on_loop(records)
-                    consumer.commit()
+                    is_committed = False
                     took = time.monotonic() - began
                     figures.taken_in(group, (topic for topic, _, _ in records), took)
+                if not is_committed and (not records or time.monotonic() >= next_commit):
+                    consumer.commit_async()
+                    is_committed = True
+                    next_commit = time.monotonic() + _COMMIT_SECONDS
                 if not rebalances.has_joined and time.monotonic() > join_by:
                     raise KafkaError(f"not in group {group} after {_JOIN_SECONDS:.0f} s")
                 if time.monotonic() >= next_retry:
                     self._on_loop(None)
                     figures.behind(group, self._kafka.behind(consumer))
                     next_retry = time.monotonic() + _RETRY_PARKED_SECONDS
+            if not is_committed:
+                consumer.commit()
         finally:
             consumer.close(autocommit=False)
 

@@ -8,6 +8,16 @@ from shared import cloudevents
 from shared.cloudevents import Incoming
 from shared.database import Conflict, Connection, Database
 
+_READ = """
+SELECT stream, subject, sequence, topic, value, headers, attempts, reason, error
+FROM inbox_parked WHERE consumer = $1 AND subject = ANY($2)
+UNION ALL
+SELECT stream, subject, sequence, NULL, NULL, NULL, NULL, NULL, NULL
+FROM inbox_mark WHERE consumer = $1 AND subject = ANY($2)
+ORDER BY sequence
+"""
+"""What is parked, and the marks: rows without a topic."""
+
 Key = tuple[str, str, int]
 """Subject, stream and sequence of a parked event."""
 
@@ -50,19 +60,10 @@ class InboxTables:
         self, connection: Connection, subjects: list[str], good: Sequence[Incoming]
     ) -> tuple[dict[str, dict[str, Line]], dict[tuple[str, str], int], dict[Key, str]]:
         """What waits per subject and stream, the marks, and the reason of each parked event."""
-        marks = await connection.fetch(
-            "SELECT stream, subject, sequence FROM inbox_mark"
-            " WHERE consumer = $1 AND subject = ANY($2)",
-            self._consumer,
-            subjects,
-        )
-        rows = await connection.fetch(
-            "SELECT topic, value, headers, attempts, reason, error FROM inbox_parked"
-            " WHERE consumer = $1 AND subject = ANY($2) ORDER BY sequence",
-            self._consumer,
-            subjects,
-        )
-        read = {(row["subject"], row["stream"]): row["sequence"] for row in marks}
+        rows = await connection.fetch(_READ, self._consumer, subjects)
+        read = {
+            (row["subject"], row["stream"]): row["sequence"] for row in rows if row["topic"] is None
+        }
         cases: dict[str, dict[str, Line]] = {}
         parked: dict[Key, str] = {}
 
@@ -76,6 +77,8 @@ class InboxTables:
                 line.waiting.setdefault(one.sequence, held)
 
         for row in rows:
+            if row["topic"] is None:
+                continue
             headers = cloudevents.from_json(row["headers"])
             incoming = cloudevents.decode(row["topic"], row["value"], headers)
             parked[incoming.subject, incoming.stream, incoming.sequence] = row["reason"]

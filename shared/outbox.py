@@ -96,7 +96,11 @@ async def append_beside(
 
 def _arguments(rows: Sequence[Row]) -> list[list[Any]]:
     """The rows by column, how many of its line are behind each, and the lines in key order."""
-    columns: list[list[Any]] = [list(one) for one in zip(*rows, strict=True)]
+    # unnest() fills a short column up with nulls, and nulls cost more to send than to leave out.
+    columns: list[list[Any]] = [
+        list(one) if any(value is not None for value in one) else []
+        for one in zip(*rows, strict=True)
+    ]
     behind: list[int] = []
     lines: Counter[tuple[str, str]] = Counter()
     for row in reversed(rows):

@@ -62,7 +62,8 @@ class Relay:
     async def _lead(self) -> None:
         # The lock lives and dies with this connection, and every read and mark goes through it:
         # a relay that has lost the lock can neither read nor mark.
-        connection = await asyncpg.connect(self._url)
+        # A mark that a crash takes back is a repetition, so no commit of it waits for the disk.
+        connection = await asyncpg.connect(self._url, server_settings={"synchronous_commit": "off"})
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:

@@ -53,7 +53,7 @@ class Deadline:
     @property
     def warn_at(self) -> datetime:
         """When a fifth of the time, and at most seven days, are left."""
-        return self.due_at - PERIODS[self.code].warning
+        return self.due_at - _WARNINGS[self.code]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ class Period:
 
 PERIODS = {Code.ACKNOWLEDGE: Period(days=7), Code.FEEDBACK: Period(months=3)}
 """Directive (EU) 2019/1937, articles 9 and 11."""
+_WARNINGS = {code: period.warning for code, period in PERIODS.items()}
 
 Deadlines = tuple[Deadline, ...]
 Moved = tuple[Deadlines, tuple[DeadlineEvent, ...]]

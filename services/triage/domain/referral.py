@@ -110,6 +110,7 @@ def request(
     """A new referral: the report reached its desk, which has to acknowledge it."""
     if referral is not None:
         raise wrong_state("the referral", referral.state, "request it again", ())
+    clocks, started = deadlines.start((), handle, Code.ACKNOWLEDGE, received_at)
     requested = Referral(
         referral_id=referral_id,
         handle=handle,
@@ -120,9 +121,10 @@ def request(
         ilo_indicators=ilo_indicators,
         came_forward_at=came_forward_at,
         received_at=received_at,
+        deadlines=clocks,
     )
     event = ReferralRequested(handle, referral_id, desk, requested.priority)
-    return _decide(requested, event, deadlines.start((), handle, Code.ACKNOWLEDGE, received_at))
+    return Decision(requested, (event, *started))
 
 
 def accept(referral: Referral | None, *, now: datetime) -> Decision[Referral]:

@@ -33,7 +33,7 @@ class DyingBeforeCommit(Kafka):
     def consumer(self, *arguments: Any) -> Any:
         """A consumer that takes one batch in."""
         consumer = super().consumer(*arguments)
-        consumer.commit = die
+        consumer.commit_async = die
         return consumer
 
 
