@@ -64,7 +64,7 @@ async def _perform(
     companies = [Reporter(endpoints, folder) for _ in todo]
     followers = [asyncio.create_task(one.follow()) for one in (desk, ngo, *companies)]
     plays = [
-        Play(case, company, desk, ngo, Scene(company, desk, custody, tell, folder), tell)
+        Play(case, company, desk, ngo, tell, Scene(company, desk, custody, tell, folder))
         for case, company in zip(todo, companies, strict=True)
     ]
     try:

@@ -82,7 +82,7 @@ class Desk:
     """An authority: it watches its queue."""
 
     def __init__(self, endpoints: Endpoints, token: str) -> None:
-        keys = KeyRing.load(endpoints.keys["AUTHORITY"])
+        keys = KeyRing.load(endpoints.keys.get("AUTHORITY", ()))
         self.client = Authority(endpoints, token, keys=keys, patience=PATIENCE_SECONDS)
         self.queue: Sightings[triage.Referral] = Sightings()
 

@@ -28,9 +28,10 @@ class Play:
         company: Reporter,
         desk: Desk,
         ngo: Observer,
-        scene: Scene,
         tell: Narrator,
+        scene: Scene | None = None,
     ) -> None:
+        """Without a `scene` nothing is sealed."""
         self._case = case
         self._company = company
         self._desk = desk
@@ -50,13 +51,15 @@ class Play:
         self.record["seconds"][key] = round(delay, 4)
         self._tell.saw(who, what, delay)
 
-    async def run(self, *, marker: bool, question: bool, dispute: bool, unseal: bool) -> None:
+    async def run(
+        self, *, marker: bool, question: bool, dispute: bool, unseal: bool = False
+    ) -> None:
         """Plays every scene. Raises TimeoutError where a party does not see what it should."""
         began = time.monotonic()
         self.record["began"] = datetime.now(UTC).isoformat()
         filed = await self._report(marker)
         referral = await self._take_up(filed)
-        if unseal:
+        if unseal and self._scene:
             await self._scene.talk(referral)
             self.reported += 1
             self.opened_by_two = await self._scene.unseal(referral, sealed.identity(self._case))
@@ -70,7 +73,8 @@ class Play:
 
     async def _report(self, marker: bool) -> float:
         client, facts = self._company.client, self._case.facts
-        who, what = sealed.identity(self._case), sealed.report(self._case)
+        who = sealed.identity(self._case) if self._scene else None
+        what = sealed.report(self._case) if self._scene else None
         if marker:
             _, _, took = await timed(
                 client.place_marker(

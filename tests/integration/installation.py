@@ -304,8 +304,12 @@ class Installation:
         await started.said("serving on port")
         return started
 
-    async def close(self) -> None:
-        """Ends its processes, and takes what it had off the broker."""
+    async def stop(self) -> None:
+        """Ends its processes."""
         for process in self._processes:
             await process.kill()
+
+    async def close(self) -> None:
+        """Ends its processes, and takes what it had off the broker."""
+        await self.stop()
         await asyncio.to_thread(self._forget)

@@ -77,7 +77,7 @@ async def run(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
         handle = await _play(installation, log)
         report = await checker.verify(site_of(installation), [log], settle=60)
         assert report.faults == []
-        await installation.close()
+        await installation.stop()
         site = site_of(installation)
         before, held, after = (
             await read_tables(site),
