@@ -27,11 +27,10 @@ class Caseworker(Eraser, Keyed):
         Raises NotFound for a case of another desk, CannotOpen, and BadFile where the key that it is
         sealed to is not among the caller's.
         """
-        return await self._open(Desk(self._keys, await self._read_directory()), handle)
+        return (await self._opened(handle))[1]
 
     async def _read_messages(self, handle: str) -> AsyncGenerator[Letter, None]:
-        desk = Desk(self._keys, await self._read_directory())
-        case, sequence = await self._open(desk, handle), Sequence()
+        (desk, case), sequence = await self._opened(handle), Sequence()
         async with aclosing(self._stored(handle)) as stored:
             async for found in stored:
                 sequence.check(found)
@@ -53,8 +52,7 @@ class Caseworker(Eraser, Keyed):
         async with aclosing(self._connection.watch(request, pb.WatchMessagesResponse)) as answers:
             async for answer in answers:
                 # Anew each time: a new epoch has a new key, and a colleague may be new.
-                desk = Desk(self._keys, await self._read_directory())
-                case = await self._open(desk, handle)
+                desk, case = await self._opened(handle)
                 for found in answer.messages:
                     sequence.check(found)
                     last = found.place
@@ -75,8 +73,7 @@ class Caseworker(Eraser, Keyed):
         With purpose REASON `act` is what the reasons are for, such as "protection.decline";
         `in_reply_to` is a letter's digest. Raises Stale where a colleague wrote meanwhile.
         """
-        desk = Desk(self._keys, await self._read_directory())
-        case = await self._open(desk, handle)
+        desk, case = await self._opened(handle)
         officer = self._own(Kind.OFFICER, desk.directory)
         body = body_of(purpose, text, act=act, in_reply_to=in_reply_to)
         own = self._desk_key(desk.directory, case.sealed.desk)
@@ -96,8 +93,7 @@ class Caseworker(Eraser, Keyed):
         `desk` is its code; empty means the own. `country` is the case's. The receiving desk opens
         it once it has accepted the referral. Raises CannotOpen where something does not open here.
         """
-        own = Desk(self._keys, await self._read_directory())
-        case = await self._open(own, handle)
+        own, case = await self._opened(handle)
         receiver = own.directory.current(
             Kind.DESK, desk or case.sealed.desk, country, datetime.now(UTC)
         )
@@ -125,8 +121,7 @@ class Caseworker(Eraser, Keyed):
 
         Raises CannotOpen where something does not open: have the desk before seal it anew.
         """
-        desk = Desk(self._keys, await self._read_directory())
-        case = await self._open(desk, handle)
+        desk, case = await self._opened(handle)
         if case.sealed.HasField("identity"):
             desk.half(case)
         async with aclosing(self._stored(handle)) as stored:
@@ -135,20 +130,12 @@ class Caseworker(Eraser, Keyed):
         request = pb.ConfirmResealRequest(request_id=request_id or new_request_id(), handle=handle)
         return await self._connection.call(request, pb.ConfirmResealResponse)
 
-    async def _open(self, desk: Desk, handle: str) -> OpenCase:
+    async def _opened(self, handle: str) -> tuple[Desk, OpenCase]:
+        """A case, and the desk's keys by the directory as it is now."""
+        desk = Desk(self._keys, await self._read_directory())
         request = pb.GetSealedReportRequest(handle=handle)
-        return desk.open(await self._connection.call(request, pb.GetSealedReportResponse))
-
-    async def _stored(self, handle: str) -> AsyncGenerator[pb.Message, None]:
-        token = ""
-        while True:
-            request = pb.ListMessagesRequest(handle=handle, page_token=token)
-            page = await self._connection.call(request, pb.ListMessagesResponse)
-            for found in page.messages:
-                yield found
-            token = page.next_page_token
-            if not token:
-                return
+        answer = await self._connection.call(request, pb.GetSealedReportResponse)
+        return desk, desk.open(answer)
 
     def _desk_key(self, directory: Directory, name: str) -> Key:
         """The newest key of a desk that is held here and counts now. Raises BadFile."""

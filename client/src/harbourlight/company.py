@@ -9,7 +9,6 @@ from typing import Any, TypeVar, cast
 from google.protobuf.message import Message
 
 from harbourlight import lodging
-from harbourlight.casework.sealer import Turn
 from harbourlight.connection import PATIENCE, new_request_id
 from harbourlight.effort import OnWork, no_word
 from harbourlight.endpoints import Endpoints
@@ -93,7 +92,7 @@ class Company(Exhibitor):
         request = reporting.PerfectMarkerRequest(
             request_id=request_id or new_request_id(), handle=self.handle, etag=etag, facts=facts
         )
-        await self._seal_report(request, identity, content, Turn(), before)
+        await self._seal_report(request, identity, content, before)
         return await self._lodge(request, reporting.PerfectMarkerResponse)
 
     async def submit_report(
@@ -114,7 +113,7 @@ class Company(Exhibitor):
         request = reporting.SubmitReportRequest(
             request_id=request_id or new_request_id(), handle=self.handle, facts=facts
         )
-        await self._seal_report(request, identity, content, Turn(), before)
+        await self._seal_report(request, identity, content, before)
         return await self._lodge(request, reporting.SubmitReportResponse)
 
     async def amend_report(
@@ -207,15 +206,13 @@ class Company(Exhibitor):
 
         Raises Untrusted where one is not of a request that this key signed.
         """
-        found, token = [], ""
-        while True:
-            page = await self.list_receipts(page_token=token)
+        found = []
+        request = reporting.ListReceiptsRequest(handle=self.handle)
+        async for page in self._connection.pages(request, reporting.ListReceiptsResponse):
             for one in page.receipts:
                 opening = Opening(one.nonce, self._key.public_bytes, one.request_hash)
                 found.append(self._keep(one.receipt, opening))
-            token = page.next_page_token
-            if not token:
-                return found
+        return found
 
     async def get_case(self) -> reporting.GetCaseResponse:
         """The case now."""

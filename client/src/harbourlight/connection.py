@@ -212,6 +212,15 @@ class Connection:
             else:
                 await patience.wait(failure)
 
+    async def pages(self, request: Any, response: type[R]) -> AsyncGenerator[R, None]:
+        """The answers to a paged request, one by one, up to the last; it is changed meanwhile."""
+        while True:
+            page: Any = await self.call(request, response)
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
     async def upload(
         self, first: Message, rest: Callable[[], AsyncGenerator[Message, None]], response: type[R]
     ) -> R:

@@ -151,7 +151,7 @@ class Endpoints:
                 "by: name it with --vkey"
             )
         witnesses = [WITNESS_KEY] if WITNESS_KEY in self.ledger else []
-        return read_policy(self.ledger[LOG_KEY], [self.ledger[name] for name in witnesses])
+        return _read_policy(self.ledger[LOG_KEY], [self.ledger[name] for name in witnesses])
 
     def trusted(self) -> Trust:
         """Whose keys count. Raises BadFile where no file says so, or it is another origin's."""
@@ -182,11 +182,11 @@ class Endpoints:
         return read_token(self.tokens[role])
 
 
-def read_policy(log: Path, witnesses: Sequence[Path] = (), quorum: int = 1) -> LogPolicy:
+def _read_policy(log: Path, witnesses: Sequence[Path]) -> LogPolicy:
     """The policy of a log from files with verifier keys. Raises BadFile."""
     try:
         keys = [path.read_text(encoding="ascii") for path in (log, *witnesses)]
-        return LogPolicy.of(keys[0], keys[1:], quorum)
+        return LogPolicy.of(keys[0], keys[1:])
     except (OSError, UnicodeDecodeError) as error:
         raise BadFile(f"cannot read a verifier key: {error}") from error
     except BadNote as error:

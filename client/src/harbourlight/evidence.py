@@ -20,8 +20,6 @@ from harbourlight.sealed.v1 import sealed_pb2 as sealed
 from harbourlight.sealing import stream
 from harbourlight.types.v1 import sealed_pb2 as types
 
-_PIECE = 256 * 1024
-
 Progress = Callable[[int, int], None]
 """Is told how many bytes of how many have passed."""
 
@@ -64,15 +62,9 @@ class Described:
 
 async def listed(connection: Connection, handle: str) -> list[pb.Evidence]:
     """Every file of the case, those that are still arriving among them, oldest first."""
-    found: list[pb.Evidence] = []
-    token = ""
-    while True:
-        request = pb.ListEvidenceRequest(handle=handle, page_token=token)
-        page = await connection.call(request, pb.ListEvidenceResponse)
-        found += page.evidence
-        token = page.next_page_token
-        if not token:
-            return found
+    request = pb.ListEvidenceRequest(handle=handle)
+    pages = connection.pages(request, pb.ListEvidenceResponse)
+    return [one async for page in pages for one in page.evidence]
 
 
 async def send(

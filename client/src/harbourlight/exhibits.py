@@ -2,13 +2,13 @@
 
 import asyncio
 import mimetypes
+import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from harbourlight import evidence
-from harbourlight.casework.desk import Desk
 from harbourlight.caseworker import Caseworker
 from harbourlight.connection import Connection
 from harbourlight.errors import BadFile
@@ -63,8 +63,6 @@ class Exhibitor(Reporter):
     async def _add(
         self, file: BinaryIO, description: sealed.EvidenceDescription, progress: Progress
     ) -> pb.Evidence:
-        case = await self._case()
-        turn = turn_of(case)
         for one in await self.list_evidence():
             plan = None if one.is_complete else await self._plan_again(file, one, description)
             if plan:
@@ -73,7 +71,8 @@ class Exhibitor(Reporter):
                     self._connection, self.handle, found, None, file, plan, progress=progress
                 )
                 return answer.evidence
-        desk = await self._desk_key(case)
+        case = await self._case()
+        turn, desk = turn_of(case), await self._desk_key(case)
         key = self._sealer.file_key(description.evidence_id, turn.epoch)
         plan = await asyncio.to_thread(stream.plan, file, key)
         description.size, description.sha256 = plan.size, plan.sha256
@@ -94,6 +93,8 @@ class Exhibitor(Reporter):
         """The plan of a file that began to arrive earlier, if this is the same file."""
         said = found.description
         if said is None or said.file_name != wanted.file_name:
+            return None
+        if os.fstat(file.fileno()).st_size != said.size:
             return None
         key = self._sealer.file_key(said.evidence_id, found.epoch)
         plan = await asyncio.to_thread(stream.plan, file, key)
@@ -125,8 +126,7 @@ class ExhibitReader(Caseworker):
 
     async def list_evidence(self, handle: str) -> list[Described]:
         """The case's files, those that are still arriving among them, oldest first."""
-        desk = Desk(self._keys, await self._read_directory())
-        case = await self._open(desk, handle)
+        desk, case = await self._opened(handle)
         return [
             Described.of(one, desk.read(one.description, handle, case.content_keys))
             for one in await evidence.listed(self._connection, handle)
@@ -139,8 +139,7 @@ class ExhibitReader(Caseworker):
 
         Raises BadFile where it exists or cannot be written, CannotOpen.
         """
-        desk = Desk(self._keys, await self._read_directory())
-        case = await self._open(desk, handle)
+        desk, case = await self._opened(handle)
         found = await evidence.numbered(self._connection, handle, number)
         described = Described.of(found, desk.read(found.description, handle, case.content_keys))
 

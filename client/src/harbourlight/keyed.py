@@ -1,5 +1,7 @@
 """A party that seals, signs or opens with keys of its own, and believes the directory alone."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 from harbourlight.auditor import Ledger
@@ -13,6 +15,7 @@ from harbourlight.keys.files import KeyFile, KeyRing
 from harbourlight.keys.memory import Memory
 from harbourlight.keys.recipients import read_directory
 from harbourlight.party import Party
+from harbourlight.reporting.v1 import content_pb2 as content
 
 NO_KEYS = KeyRing(())
 
@@ -35,6 +38,7 @@ class Keyed(Party):
         self._keys = keys
         self._memory = memory or Memory(endpoints.origin)
         self._ledger = Ledger(endpoints, patience=patience)
+        self._directory: Directory | None = None
 
     async def close(self) -> None:
         """Ends all calls and closes the connections."""
@@ -43,9 +47,19 @@ class Keyed(Party):
 
     async def _read_directory(self) -> Directory:
         """The directory as it is now, verified. Raises Untrusted, and BadFile without trust."""
-        found = await read_directory(self._ledger, self._endpoints.trusted(), self._memory)
-        self._memory.save()
-        return found
+        trust, before = self._endpoints.trusted(), self._directory
+        self._directory = await read_directory(self._ledger, trust, self._memory, before)
+        if self._directory is not before:
+            self._memory.save()
+        return self._directory
+
+    async def _stored(self, handle: str) -> AsyncGenerator[content.Message, None]:
+        """What either side wrote in a case, sealed, oldest first."""
+        request = content.ListMessagesRequest(handle=handle)
+        async with aclosing(self._connection.pages(request, content.ListMessagesResponse)) as pages:
+            async for page in pages:
+                for found in page.messages:
+                    yield found
 
     def _own(self, kind: Kind, directory: Directory) -> KeyFile:
         """The newest own key of this kind that counts now. Raises BadFile."""

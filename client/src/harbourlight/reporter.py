@@ -30,10 +30,13 @@ class Before:
     """What to tell who is about to seal, before anything is sent."""
 
     recipients: Recipients = field(repr=False)
-    changed: tuple[KeyChanged, ...]
-    """Keys that are others than this client used before."""
     telling: tuple[Warned, ...]
     """Words of the identity in what the desk reads without the custodian."""
+
+    @property
+    def changed(self) -> tuple[KeyChanged, ...]:
+        """Keys that are others than this client used before."""
+        return self.recipients.changed
 
     @property
     def warnings(self) -> list[str]:
@@ -78,14 +81,13 @@ class Reporter(Keyed):
         recipients = choose(directory, self._memory, table, desk=desk, country=facts.country)
         self._memory.save()
         telling = in_message(identity, content) if identity and content else []
-        return Before(recipients, recipients.changed, tuple(telling))
+        return Before(recipients, tuple(telling))
 
     async def _seal_report(
         self,
         request: Any,
         identity: sealed.Identity | None,
         content: sealed.Content | None,
-        turn: Turn,
         before: Before | None,
     ) -> None:
         """Puts what is sealed into a request that files a report."""
@@ -93,7 +95,7 @@ class Reporter(Keyed):
             return
         found = before or await self.look_before(request.facts, identity, content)
         request.routing_version = routing.current().version
-        self._seal_into(request, identity, content, turn, found.recipients)
+        self._seal_into(request, identity, content, Turn(), found.recipients)
 
     async def _seal_amendment(
         self,
@@ -125,16 +127,11 @@ class Reporter(Keyed):
                 request.content_key.CopyFrom(key)
 
     async def _read_messages(self) -> AsyncGenerator[Letter, None]:
-        directory, sequence, token = await self._read_directory(), Sequence(), ""
-        while True:
-            request = pb.ListMessagesRequest(handle=self.handle, page_token=token)
-            page = await self._connection.call(request, pb.ListMessagesResponse)
-            for found in page.messages:
+        directory, sequence = await self._read_directory(), Sequence()
+        async with aclosing(self._stored(self.handle)) as stored:
+            async for found in stored:
                 sequence.check(found)
                 yield self._sealer.read(found, directory)
-            token = page.next_page_token
-            if not token:
-                return
 
     async def list_messages(self) -> list[Letter]:
         """All that either side wrote, oldest first; the words of the case are enough to read it.

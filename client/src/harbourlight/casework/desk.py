@@ -68,15 +68,7 @@ class Desk:
 
     def read(self, found: pb.Message, handle: str, content_keys: Mapping[int, bytes]) -> Letter:
         """What either side wrote."""
-        own = found.sender == pb.SENDER_DESK
-        return read(
-            found,
-            lambda: (
-                self._open_desks(found, handle)
-                if own
-                else self._open_companys(found, handle, content_keys)
-            ),
-        )
+        return read(found, lambda: self.expect_open(found, handle, content_keys))
 
     def write(
         self,
@@ -151,12 +143,11 @@ class Desk:
 
     def expect_open(
         self, found: pb.Message, handle: str, content_keys: Mapping[int, bytes]
-    ) -> None:
-        """Returns where something opens here and is its sender's. Raises CannotOpen, Untrusted."""
+    ) -> Written:
+        """Something that opens here and is its sender's. Raises CannotOpen, Untrusted."""
         if found.sender == pb.SENDER_DESK:
-            self._open_desks(found, handle)
-        else:
-            self._open_companys(found, handle, content_keys)
+            return self._open_desks(found, handle)
+        return self._open_companys(found, handle, content_keys)
 
     def _open_companys(
         self, found: pb.Message, handle: str, content_keys: Mapping[int, bytes]

@@ -8,6 +8,7 @@ import typer
 from harbourlight.cli import case, handover
 from harbourlight.cli.command import (
     Code,
+    HeldOptions,
     RequestIdOption,
     SessionOptions,
     command,
@@ -16,7 +17,6 @@ from harbourlight.cli.command import (
 from harbourlight.cli.output import print_table, show
 from harbourlight.cli.sealing import content_table, letter_data
 from harbourlight.cli.triage import parse_handle
-from harbourlight.cli.unsealing import HeldOptions
 from harbourlight.reporting.v1 import content_pb2 as pb
 from harbourlight.sealed.v1 import sealed_pb2 as sealed
 

@@ -16,7 +16,7 @@ from google.protobuf.descriptor import EnumDescriptor
 from harbourlight import enums, errors, sync
 from harbourlight.casefile import CaseFile
 from harbourlight.cli import words
-from harbourlight.cli.held import Held
+from harbourlight.cli.held import Held, held
 from harbourlight.connection import PATIENCE
 from harbourlight.endpoints import Endpoints, read_token
 from harbourlight.keyed import NO_KEYS
@@ -173,6 +173,7 @@ def _session(
 
 
 SessionOptions = Annotated[Session, Group(_session)]
+HeldOptions = Annotated[Held, Group(held)]
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

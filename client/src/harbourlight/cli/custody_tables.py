@@ -1,9 +1,9 @@
 """Unsealings, and what they come to, as tables for people."""
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 
 from harbourlight import codes
-from harbourlight.cli.tables import columns, details, moment
+from harbourlight.cli.tables import columns, details, moment, paged
 from harbourlight.enums import name
 from harbourlight.sealed.v1 import sealed_pb2 as plain
 from harbourlight.triage.v1 import unsealing_pb2 as pb
@@ -32,8 +32,6 @@ def unsealing(found: pb.Unsealing) -> RenderableType:
 
 def unsealings(page: pb.ListUnsealingsResponse | pb.ListMyUnsealingsResponse) -> RenderableType:
     """A page of requests."""
-    if not page.records:
-        return "No unsealing matches."
     table = columns(
         ["UNSEALING", "STATE", "CASE", "DESK", "FOUNDED ON", "REQUESTED", "ENDS"],
         (
@@ -49,9 +47,7 @@ def unsealings(page: pb.ListUnsealingsResponse | pb.ListMyUnsealingsResponse) ->
             for one in page.records
         ),
     )
-    if not page.next_page_token:
-        return table
-    return Group(table, f"\nMore: --page-token {page.next_page_token}")
+    return paged(table, bool(page.records), "unsealing", page.next_page_token)
 
 
 def identity(found: plain.Identity) -> RenderableType:

@@ -4,7 +4,6 @@ With --handle it is an officer who calls, else the company that holds the case f
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +16,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from harbourlight import evidence
 from harbourlight.cli import tables
-from harbourlight.cli.command import DEFAULT_CASE, CaseOption, SessionOptions, command
+from harbourlight.cli.command import (
+    DEFAULT_CASE,
+    CaseOption,
+    HeldOptions,
+    SessionOptions,
+    command,
+)
 from harbourlight.cli.facts import read_json
 from harbourlight.cli.message import HandleOption
 from harbourlight.cli.output import print_table, show
-from harbourlight.cli.unsealing import HeldOptions
+from harbourlight.cli.sealing import confirm
 from harbourlight.errors import BadFile
 from harbourlight.evidence import Described
 from harbourlight.exhibits import look_at_file
@@ -66,12 +71,7 @@ def add(
     text = _text(description)
     if identity:
         warnings = look_at_file(file, read_json(identity, sealed.Identity))
-        for warning in warnings:
-            typer.echo(f"warning: {warning}", err=True)
-        if warnings and not yes:
-            if not sys.stdin.isatty():
-                raise BadFile("nothing was sent: see the warnings, and say --yes to send it so")
-            typer.confirm("Send it so?", abort=True, err=True)
+        confirm(warnings, yes, "Send it so?")
     with session.company(case) as company, _bar(file.name) as told:
         added = company.add_evidence(file, description=text, media_type=media_type, progress=told)
     show(

@@ -9,19 +9,17 @@ from harbourlight.cli import tables, triage
 from harbourlight.cli.command import (
     Code,
     EtagOption,
-    Group,
+    HeldOptions,
     RequestIdOption,
     SessionOptions,
     command,
     enum_option,
 )
-from harbourlight.cli.held import Held, held
 from harbourlight.cli.output import show
 from harbourlight.cli.triage import ReferralArgument
 from harbourlight.triage.v1 import transfer_pb2 as transfer_codes
 
 app = triage.app
-HeldOptions = Annotated[Held, Group(held)]
 
 
 @command(app, "transfer")

@@ -54,7 +54,6 @@ def _new_passphrase(
     return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True))
 
 
-PassphraseOptions = Annotated[Passphrase, Group(_passphrase)]
 NewPassphraseOptions = Annotated[str, Group(_new_passphrase)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FileArgument = Annotated[Path, typer.Argument(help="The new file, which is a secret.")]

@@ -13,6 +13,7 @@ from harbourlight.cli.command import (
     DEFAULT_CASE,
     CaseOption,
     Code,
+    HeldOptions,
     RequestIdOption,
     SessionOptions,
     command,
@@ -21,7 +22,6 @@ from harbourlight.cli.command import (
 from harbourlight.cli.output import show
 from harbourlight.cli.sealing import letter_data, read_text, say
 from harbourlight.cli.triage import parse_handle
-from harbourlight.cli.unsealing import HeldOptions
 from harbourlight.errors import BadFile
 from harbourlight.reporting.v1 import content_pb2 as pb
 

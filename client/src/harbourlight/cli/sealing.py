@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,13 +40,21 @@ class Sealed:
         if self.identity is None and self.content is None:
             return None
         before = company.look_before(facts, self.identity, self.content)
-        for warning in before.warnings:
-            typer.echo(f"warning: {warning}", err=True)
-        if before.warnings and not self.yes:
-            if not sys.stdin.isatty():
-                raise BadFile("nothing was sent: see the warnings, and say --yes to send it so")
-            typer.confirm("Seal and send it so?", abort=True, err=True)
+        confirm(before.warnings, self.yes, "Seal and send it so?")
         return before
+
+
+def confirm(warnings: Sequence[object], yes: bool, question: str) -> None:
+    """Shows the warnings, and asks whether to go on unless `yes` says so already.
+
+    Raises BadFile where somebody should be asked and nobody is there, typer.Abort for a no.
+    """
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if warnings and not yes:
+        if not sys.stdin.isatty():
+            raise BadFile("nothing was sent: see the warnings, and say --yes to send it so")
+        typer.confirm(question, abort=True, err=True)
 
 
 def _sealed(

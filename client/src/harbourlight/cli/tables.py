@@ -197,10 +197,11 @@ def queue(page: triage.ListQueueResponse) -> RenderableType:
             for one in page.referrals
         ),
     )
-    return _paged(table, bool(page.referrals), "referral", page.next_page_token)
+    return paged(table, bool(page.referrals), "referral", page.next_page_token)
 
 
-def _paged(table: Table, filled: bool, what: str, next_page_token: str) -> RenderableType:
+def paged(table: Table, filled: bool, what: str, next_page_token: str) -> RenderableType:
+    """A page of a list, and how to get the next."""
     if not filled:
         return f"No {what} matches."
     if not next_page_token:
@@ -287,7 +288,7 @@ def assignments(page: remedy.ListAssignmentsResponse) -> RenderableType:
         ["COUNTRY", "SECTOR", *_ITEM_HEADINGS],
         ([one.country, one.sector, *_item_row(one.item)] for one in page.assignments),
     )
-    return _paged(table, bool(page.assignments), "assignment", page.next_page_token)
+    return paged(table, bool(page.assignments), "assignment", page.next_page_token)
 
 
 def feed_line(event: notification_events.RemedyFeedEvent) -> str:

@@ -11,13 +11,12 @@ from harbourlight.cli import custody_tables as tables
 from harbourlight.cli.command import (
     Code,
     EtagOption,
-    Group,
+    HeldOptions,
     RequestIdOption,
     SessionOptions,
     command,
     enum_option,
 )
-from harbourlight.cli.held import Held, held
 from harbourlight.cli.output import show
 from harbourlight.cli.sealing import read_text
 from harbourlight.cli.triage import ReferralArgument, parse_handle
@@ -29,7 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-HeldOptions = Annotated[Held, Group(held)]
 UnsealingArgument = Annotated[
     str, typer.Argument(metavar="UNSEALING", help="Its id, as `unsealing list` shows it.")
 ]

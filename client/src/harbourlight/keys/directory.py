@@ -26,10 +26,10 @@ class Key:
     """A key that a trusted root or desk signed. Whether it counts depends on the time."""
 
     entry: KeyEntry
-    certified: list[tuple[int, str]] = field(default_factory=list)
-    """Index in the log, and the desk's key (empty: a root) that signed it there."""
-    revoked: list[tuple[int, Revocation]] = field(default_factory=list)
-    """Index in the log, and what ended it."""
+    certified: list[str] = field(default_factory=list)
+    """The desks' keys that signed it; empty where a root did."""
+    revoked: list[Revocation] = field(default_factory=list)
+    """What ended it."""
 
     @property
     def key_id(self) -> str:
@@ -44,7 +44,7 @@ class Key:
     @property
     def ended(self) -> datetime | None:
         """When it was revoked, if it was."""
-        return min((one.time for _, one in self.revoked), default=None)
+        return min((one.time for one in self.revoked), default=None)
 
 
 class Directory:
@@ -58,10 +58,10 @@ class Directory:
         """Index and reason of each entry that was not believed."""
         self._keys: dict[str, Key] = {}
         self._routing: RoutingEntry | None = None
-        self._tables: dict[RoutingEntry, int] = {}
+        self._tables: set[RoutingEntry] = set()
         for index, entry in enumerate(log):
             try:
-                self._take(index, Note.parse(entry))
+                self._take(Note.parse(entry))
             except BadNote as error:
                 self.ignored.append((index, str(error)))
 
@@ -151,7 +151,7 @@ class Directory:
     def desks_of(self, officer: Key, at: datetime) -> list[Key]:
         """The desk keys that certified an officer at a time."""
         # What a key signed after it was revoked is not there: see _signing_desks.
-        found = (self._keys[desk] for _, desk in officer.certified)
+        found = (self._keys[desk] for desk in officer.certified)
         return [desk for desk in found if not self.problem(desk, at)]
 
     def check_routing(self, table: RoutingTable) -> None:
@@ -168,22 +168,23 @@ class Directory:
                 "install the client of that version. Nothing is sealed by another table"
             )
 
-    def _take(self, index: int, note: Note) -> None:
+    def _take(self, note: Note) -> None:
         entry = entries.parse(note.text)
         if isinstance(entry, KeyEntry):
-            self._take_key(index, entry, note)
+            self._take_key(entry, note)
         elif isinstance(entry, Revocation):
-            self._take_revocation(index, entry, note)
+            self._take_revocation(entry, note)
         elif isinstance(entry, RoutingEntry):
             if not self._signed_by_root(note, ROUTING):
                 raise BadNote("no root for routing tables that is trusted here signed it")
-            if self._tables.setdefault(entry, index) < index:
+            if entry in self._tables:
                 raise BadNote("it was published before: a table comes back under a new version")
+            self._tables.add(entry)
             self._routing = entry
 
-    def _take_key(self, index: int, entry: KeyEntry, note: Note) -> None:
+    def _take_key(self, entry: KeyEntry, note: Note) -> None:
         if entry.kind is Kind.OFFICER:
-            signers = self._signing_desks(index, note, entry.organisation)
+            signers = self._signing_desks(note, entry.organisation)
             if not signers:
                 raise BadNote(f"no desk of {entry.organisation} signed the key of {entry.name}")
         else:
@@ -193,9 +194,9 @@ class Directory:
                     f"signed the key of {entry.name}"
                 )
             self._refuse_takeover(entry)
-            signers = [""]
+            signers = []
         key = self._keys.setdefault(entry.key_id, Key(entry))
-        key.certified += [(index, signer) for signer in signers]
+        key.certified += signers
 
     def _refuse_takeover(self, entry: KeyEntry) -> None:
         """A name is its first organisation's until that one's keys have ended."""
@@ -209,35 +210,38 @@ class Directory:
                         "take it over while its key counts"
                     )
 
-    def _take_revocation(self, index: int, revocation: Revocation, note: Note) -> None:
+    def _take_revocation(self, revocation: Revocation, note: Note) -> None:
         key = self._keys.get(revocation.key_id)
         if key is None:
             raise BadNote(f"it revokes key {revocation.key_id}, which is not in the directory")
         entry = key.entry
         root = Kind.DESK if entry.kind is Kind.OFFICER else entry.kind
         allowed = entry.organisation in self._signed_by_root(note, root) or (
-            entry.kind is Kind.OFFICER and self._signing_desks(index, note, entry.organisation)
+            entry.kind is Kind.OFFICER and self._signing_desks(note, entry.organisation)
         )
         if not allowed:
             raise BadNote(f"it revokes the key of {entry.name}, and nobody who may signed it")
-        key.revoked.append((index, revocation))
+        key.revoked.append(revocation)
 
     def _signed_by_root(self, note: Note, purpose: str) -> set[str]:
         """Organisations whose roots for this purpose signed a note."""
         return {key.name for key, _ in note.verified(self.trust.roots.get(purpose, ()))}
 
-    def _signing_desks(self, index: int, note: Note, organisation: str) -> list[str]:
-        """Ids of the organisation's desk keys that signed a note and had not been revoked."""
-        names = {signature.name for signature in note.signatures}
+    def _signing_desks(self, note: Note, organisation: str) -> list[str]:
+        """Ids of the organisation's desk keys that signed a note and had not been revoked.
+
+        Entries are taken in the log's order, so what has ended a key by now came before the note.
+        """
+        named = {signature.name: self._keys.get(signature.name) for signature in note.signatures}
         desks = [
-            key
-            for key in self._keys.values()
-            if key.key_id in names
+            key.entry.verifier
+            for key in named.values()
+            if key
             and key.entry.kind is Kind.DESK
             and key.entry.organisation == organisation
-            and not any(place < index for place, _ in key.revoked)
+            and not key.revoked
         ]
-        return [key.name for key, _ in note.verified([desk.entry.verifier for desk in desks])]
+        return [key.name for key, _ in note.verified(desks)]
 
 
 @dataclass(frozen=True)

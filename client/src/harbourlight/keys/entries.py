@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar, Self
 
 from harbourlight.proofs import notes
@@ -100,7 +101,7 @@ class KeyEntry:
         """Where it follows an earlier key."""
         return Slot((self.kind, self.name, self.jurisdiction))
 
-    @property
+    @cached_property
     def key_id(self) -> str:
         """The first 16 hexadecimal digits of the text's SHA-256."""
         return hashlib.sha256(str(self).encode()).hexdigest()[:16]

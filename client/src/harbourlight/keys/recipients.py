@@ -58,20 +58,25 @@ def choose(
     return Recipients(lead, custodian, alternate, tuple(one for one in changed if one))
 
 
-async def read_directory(ledger: Ledger, trust: Trust, memory: Memory) -> Directory:
+async def read_directory(
+    ledger: Ledger, trust: Trust, memory: Memory, known: Directory | None = None
+) -> Directory:
     """The directory as it is now, verified, and continuing what `memory` has seen.
 
-    `memory.save()` is the caller's. Raises Untrusted.
+    `known` is what was read before with the same `memory`: it is it again where its tree is still
+    the log's. `memory.save()` is the caller's. Raises Untrusted.
     """
     answer = await ledger.get_checkpoint(pb.LOG_DIRECTORY)
     try:
-        size = open_checkpoint(answer.checkpoint, trust.directory.log).checkpoint.size
+        checkpoint = open_checkpoint(answer.checkpoint, trust.directory.log).checkpoint
     except BadNote as error:
         raise Untrusted(
             f"the directory's checkpoint is not signed by {trust.directory.log.name}, the log "
             f"that this client trusts: {error}"
         ) from None
-    entries = await _entries(ledger, size)
+    if known and known.trust == trust and known.checkpoint == checkpoint:
+        return known
+    entries = await _entries(ledger, checkpoint.size)
     directory = open_directory(trust, answer.checkpoint, entries)
     memory.follow(directory, entries)
     return directory

@@ -30,7 +30,7 @@ from harbourlight.proofs.prooffile import ProofFile
 
 VERSION = "harbourlight.receipt.v1"
 SALT_LABEL = b"harbourlight.receipt.salt.v1"
-NONCE_BYTES = SALT_BYTES = 32
+SALT_BYTES = 32
 MOST_BYTES = 1024
 """Longest text that is read."""
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
