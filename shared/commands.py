@@ -233,12 +233,9 @@ class Commands(Generic[S]):
     async def _commit(
         self, connection: Connection, events: list[outbox.Outgoing]
     ) -> list[outbox.Outgoing]:
-        return [
-            await self._given.lodge_unasked(connection, event)
-            if self._committed(event) and event.commitment is None
-            else event
-            for event in events
-        ]
+        if not any(map(self._committed, events)):
+            return events
+        return await self._given.lodge_due(connection, events, self._committed)
 
 
 _RECEIPT = f"""

@@ -12,6 +12,7 @@ from shared.wakeups import Wakeups
 
 T = TypeVar("T")
 Connection = asyncpg.pool.PoolConnectionProxy
+PATIENCE_SECONDS = 5.0
 
 _PASSING = (
     asyncpg.SerializationError,
@@ -71,12 +72,10 @@ class Database:
         """Waits for what is under way."""
         await self._pool.close()
 
-    async def transaction(
-        self, work: Callable[[Connection], Awaitable[T]], *, patience: float = 5.0
-    ) -> T:
+    async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """The result of `work`, run in one transaction and committed.
 
-        Tried again with back-off for at most `patience` seconds where the database asks for it,
+        Tried again with back-off for at most PATIENCE_SECONDS where the database asks for it,
         each time from the start and outside any earlier transaction. A commit wakes whoever
         waits for changes of this service.
         """
@@ -85,17 +84,17 @@ class Database:
             async with connection.transaction():
                 return await work(connection)
 
-        return await self._persist(transact, patience)
+        return await self._persist(transact)
 
     async def fetchval(self, query: str, *arguments: Any) -> Any:
         """The one value of a statement that writes, and is a transaction by itself.
 
         One round trip instead of three; tried again as `transaction` is.
         """
-        return await self._persist(lambda connection: connection.fetchval(query, *arguments), 5.0)
+        return await self._persist(lambda connection: connection.fetchval(query, *arguments))
 
-    async def _persist(self, work: Callable[[Connection], Awaitable[T]], patience: float) -> T:
-        deadline = asyncio.get_running_loop().time() + patience
+    async def _persist(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         pause = 0.005
         while True:
             try:

@@ -11,10 +11,10 @@ import hmac
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from harbourlight import work
@@ -40,6 +40,7 @@ _KEY_SECONDS = 3600.0
 _PAUSE = 1.0
 
 Network = IPv4Network | IPv6Network
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -227,12 +228,11 @@ class Visit:
             self._undo.pop()()
 
 
-def _less(counter: Counter[object] | Counter[str] | Counter[tuple[str, str]], key: object) -> None:
+def _less(counter: Counter[K], key: K) -> None:
     """One less; nobody who has nothing open is remembered."""
-    counts: Counter[object] = counter  # type: ignore[assignment]
-    counts[key] -= 1
-    if not counts[key]:
-        del counts[key]
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 def _too_many(what: str, wait: float) -> Refusal:

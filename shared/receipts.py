@@ -7,7 +7,7 @@ Ed25519 is deterministic, and all that is signed was recorded, so a repeated ans
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -198,6 +198,17 @@ class Receipts:
             f"INSERT INTO receipt ({COLUMNS}) VALUES ({values})", *lodged.columns
         )
         return committed
+
+    async def lodge_due(
+        self, connection: Connection, events: list[Outgoing], due: Callable[[Outgoing], bool]
+    ) -> list[Outgoing]:
+        """The events, with a commitment of the service's own on those `due` one and without."""
+        return [
+            await self.lodge_unasked(connection, event)
+            if event.commitment is None and due(event)
+            else event
+            for event in events
+        ]
 
     async def take_back(self, database: Database, lodged: Lodged) -> None:
         """What was lodged for a new subject that was not new was not written."""

@@ -5,7 +5,6 @@ a message or its serialized bytes; what they raise as `Refusal` becomes a status
 else.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import logging
@@ -227,8 +226,6 @@ def _stream(
                     raise Refusal(Kind.STOPPING, "the server is stopping: connect again and go on")
         except Refusal as refusal:
             await _abort(context, refusal)
-        except asyncio.CancelledError:
-            raise
         except Exception:
             log.exception("stream %s failed", path)
             await context.abort(grpc.StatusCode.INTERNAL, "something failed here; it is logged")

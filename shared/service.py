@@ -94,6 +94,10 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # First, since a file that cannot be read must not leave anything half started.
+    context = client_context(settings.oidc_ca)
+    listed = read_issuers(settings.oidc_issuers) if settings.oidc_issuers else []
+    issuers = [IssuerKeys(one, context) for one in listed]
     applied = await migrate(settings.database_url, SHARED, migrations)
     if applied:
         log.info("applied migrations: %s", ", ".join(applied))
@@ -111,9 +115,6 @@ async def _run(
         consumer.start()
     measuring = Timer(figures.MEASURE_SECONDS, lambda: figures.measure(database, name))
     timers = [asyncio.create_task(_tick(timer)) for timer in (*parts.timers, measuring)]
-    context = client_context(settings.oidc_ca)
-    listed = read_issuers(settings.oidc_issuers) if settings.oidc_issuers else []
-    issuers = [IssuerKeys(one, context) for one in listed]
     server = Server(
         Callers(settings.origin, settings.jwks, issuers, settings.token_hours),
         Validator(formats),

@@ -14,6 +14,14 @@ class MissingSetting(Exception):
     """A required variable is absent; the message names it and says what it holds."""
 
 
+def required(environment: Mapping[str, str], name: str, holds: str) -> str:
+    """The variable HARBOURLIGHT_<name>. Raises MissingSetting, which says what it holds."""
+    value = environment.get(f"HARBOURLIGHT_{name}", "")
+    if not value:
+        raise MissingSetting(f"HARBOURLIGHT_{name} is not set: it holds {holds}")
+    return value
+
+
 @dataclass(frozen=True)
 class Settings:
     """One process's settings. Secrets stay out of its repr, and so out of logs."""
@@ -80,28 +88,26 @@ class Settings:
         Raises MissingSetting.
         """
 
-        def required(name: str, holds: str) -> str:
-            value = environment.get(f"HARBOURLIGHT_{name}", "")
-            if not value:
-                raise MissingSetting(f"HARBOURLIGHT_{name} is not set: it holds {holds}")
-            return value
-
         def path(name: str) -> Path | None:
             value = environment.get(f"HARBOURLIGHT_{name}", "")
             return Path(value) if value else None
 
         return cls(
             database_url=(
-                required("DATABASE_URL", "postgresql://role:password@host:port/database")
+                required(
+                    environment, "DATABASE_URL", "postgresql://role:password@host:port/database"
+                )
                 if database
                 else ""
             ),
             keystore_url=(
-                required("KEYSTORE_URL", "postgresql://role:password@host:port/database")
+                required(
+                    environment, "KEYSTORE_URL", "postgresql://role:password@host:port/database"
+                )
                 if keystore
                 else ""
             ),
-            kafka=required("KAFKA", "the bootstrap servers, host:port"),
+            kafka=required(environment, "KAFKA", "the bootstrap servers, host:port"),
             kafka_username=environment.get("HARBOURLIGHT_KAFKA_USERNAME", ""),
             kafka_password=environment.get("HARBOURLIGHT_KAFKA_PASSWORD", ""),
             kafka_ca=path("KAFKA_CA"),
@@ -115,7 +121,7 @@ class Settings:
             oidc_ca=path("OIDC_CA"),
             token_hours=_hours(environment.get("HARBOURLIGHT_TOKEN_HOURS", "")),
             origin=environment.get("HARBOURLIGHT_ORIGIN", "harbourlight.local"),
-            secret=bytes.fromhex(required("SECRET", "64 hexadecimal digits")),
+            secret=bytes.fromhex(required(environment, "SECRET", "64 hexadecimal digits")),
             promise_key=path("PROMISE_KEY"),
             telemetry=path("TELEMETRY"),
             metrics=environment.get("HARBOURLIGHT_METRICS", ""),

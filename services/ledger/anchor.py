@@ -3,10 +3,9 @@
 A database that was restored from a backup has forgotten what it signed since. This has not.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
+from harbourlight.privatefile import write_private
 from harbourlight.proofs.checkpoints import Checkpoint, open_checkpoint
 from harbourlight.proofs.notes import BadNote, Note, VerifierKey
 
@@ -38,17 +37,4 @@ class Anchor:
     def write(self, note: Note) -> None:
         """On disk, whole, when this returns. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(str(note))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_private(self.path, str(note), replace=True)

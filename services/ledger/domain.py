@@ -8,8 +8,6 @@ from harbourlight.proofs.checkpoints import Checkpoint
 from harbourlight.proofs.merkle import HASH_BYTES, BadProof, Node, Span
 from harbourlight.proofs.notes import BadNote, Note
 
-COMMITMENT_BYTES = 32
-EMPTY_ROOT = merkle.EMPTY_ROOT
 LONGEST_NOTE = 8192
 """Bytes of a directory entry."""
 LATEST_COSIGNATURE_SECONDS = 300

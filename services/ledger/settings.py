@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harbourlight.ledger.v1 import ledger_pb2 as pb
 from harbourlight.proofs.notes import COSIGNATURE, ED25519, BadNote, SignerKey, VerifierKey
-from shared.settings import MissingSetting
+from shared.settings import required
 
 LOGS = {"receipts": pb.LOG_RECEIPTS, "directory": pb.LOG_DIRECTORY}
 """Name of a log -> its number in the contract."""
@@ -45,14 +45,12 @@ class LedgerSettings:
     ) -> "LedgerSettings":
         """From HARBOURLIGHT_* variables. Raises MissingSetting and BadSetting."""
 
-        def text(name: str, holds: str) -> str:
-            if not (value := environment.get(f"HARBOURLIGHT_{name}", "")):
-                raise MissingSetting(f"HARBOURLIGHT_{name} is not set: it holds {holds}")
-            return value
+        def file(name: str, holds: str) -> Path:
+            return Path(required(environment, name, holds))
 
         keys = {
-            number: _key(
-                Path(text(f"{name.upper()}_KEY", f"a file with the key of {origin}/{name}")),
+            int(number): _key(
+                file(f"{name.upper()}_KEY", f"a file with the key of {origin}/{name}"),
                 f"{origin}/{name}",
             )
             for name, number in LOGS.items()
@@ -66,8 +64,8 @@ class LedgerSettings:
         if not 0 <= dummy_seconds < 3600 * 24:
             raise BadSetting(f"HARBOURLIGHT_DUMMY_SECONDS is {seconds!r} and no number of seconds")
         return cls(
-            {int(number): key for number, key in keys.items()},
-            Path(text("ANCHOR", "a folder for what was signed last, outside of the database")),
+            keys,
+            file("ANCHOR", "a folder for what was signed last, outside of the database"),
             _witnesses(Path(witnesses)) if witnesses else (),
             dummy_seconds,
         )

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import asyncpg
 
 from harbourlight.ledger.v1 import ledger_pb2 as pb
+from harbourlight.proofs import merkle
 from harbourlight.proofs.checkpoints import Checkpoint
 from harbourlight.proofs.merkle import Span
 from harbourlight.proofs.notes import SignerKey
@@ -23,6 +24,7 @@ from services.ledger.anchor import Anchor, BadAnchor
 from services.ledger.handlers import Floors, Halted, append, contradiction
 from services.ledger.settings import LedgerSettings
 from services.ledger.store import Head
+from shared.cloudevents import COMMITMENT_BYTES
 from shared.wakeups import Wakeups
 
 log = logging.getLogger(__name__)
@@ -174,7 +176,7 @@ class Signer:
     ) -> tuple[store.Signed, str | None]:
         """The checkpoint to publish next, written; and why there is none, where there is none."""
         last = await store.newest(connection, number)
-        before = last.checkpoint if last else Checkpoint(key.verifier.name, 0, domain.EMPTY_ROOT)
+        before = last.checkpoint if last else Checkpoint(key.verifier.name, 0, merkle.EMPTY_ROOT)
         nodes = domain.needed_to_compare(size, before.size)
         hashes = await store.hashes(connection, number, nodes)
         reason = domain.contradiction(size, hashes, before)
@@ -191,7 +193,7 @@ class Signer:
         return _RANDOM.expovariate(1 / mean) if mean else float("inf")
 
     async def _add_dummy(self, connection: asyncpg.Connection) -> None:
-        value = secrets.token_bytes(domain.COMMITMENT_BYTES)
+        value = secrets.token_bytes(COMMITMENT_BYTES)
         try:
             async with connection.transaction():
                 await append(connection, pb.LOG_RECEIPTS, [value], self._floors)

@@ -109,12 +109,6 @@ async def places(reader: Reader, log: int, leaves: Sequence[bytes]) -> dict[byte
     return {row["leaf"]: row["index"] for row in rows}
 
 
-async def leaf_at(reader: Reader, log: int, index: int) -> bytes | None:
-    """Leaf hash of an entry, or None."""
-    row = await reader.fetchrow("SELECT leaf FROM entry WHERE log = $1 AND index = $2", log, index)
-    return None if row is None else row["leaf"]
-
-
 async def add(connection: Writer, log: int, rows: Sequence[Row]) -> None:
     """Appends rows to a log that is locked."""
     await connection.execute(

@@ -93,7 +93,7 @@ class ContentApi(content_pb2_grpc.ContentServiceServicer):
 
         async def look() -> content.WatchMessagesResponse | None:
             nonlocal after
-            messages = await self._contents.messages(call, request.handle, after)
+            messages, _ = await self._contents.messages(call, request.handle, after)
             if not messages:
                 return None
             after = messages[-1].place

@@ -223,20 +223,22 @@ class Contents:
 
     async def messages(
         self, call: Call, handle: str, after: int, most: int = _MOST
-    ) -> list[pb.Message]:
-        """What was written behind a place, oldest first: some of it, if it is much."""
+    ) -> tuple[list[pb.Message], bool]:
+        """What was written behind a place, oldest first, and whether there is more of it."""
 
-        async def read(connection: Connection) -> list[pb.Message]:
+        async def read(connection: Connection) -> tuple[list[pb.Message], bool]:
             case = await readable(connection, call.caller, handle)
-            if sealed.place(case) <= after:
-                return []
+            last = sealed.place(case)
+            if last <= after:
+                return [], False
             desk = case.desk_now if call.caller.role == options.ROLE_AUTHORITY else ""
             rows = await store.messages_after(connection, handle, desk, after, most)
             key = await self._keys.find(connection, handle) if rows else None
             if key is None:
-                return []
+                return [], False
             wrapping = Wrapping(key, handle)
-            return [wrapping.open_message(row, desk) for row in _short(rows)]
+            found = [wrapping.open_message(row, desk) for row in _short(rows)]
+            return found, found[-1].place < last
 
         return await self._database.reading(read)
 
@@ -247,9 +249,9 @@ class Contents:
         if request.page_token:
             (after,) = self._tokens.decode(scope, request.page_token, "page_token")
         size = min(request.page_size or _PAGE, _MOST)
-        found = await self.messages(call, request.handle, after, size)
+        found, is_more = await self.messages(call, request.handle, after, size)
         response = pb.ListMessagesResponse(messages=found)
-        if found and await self.messages(call, request.handle, found[-1].place, 1):
+        if is_more:
             response.next_page_token = self._tokens.encode(scope, [found[-1].place])
         return response
 

@@ -184,7 +184,7 @@ def _known(case: Case | None) -> Case:
 
 
 def referral_moved(case: Case | None, incoming: Incoming, now: datetime) -> Decision[Case]:
-    """Keeps the referral's state beside the case: the event says it, or its type does."""
+    """Keeps the referral's state beside the case: as the event's type says it."""
     state = _REFERRAL_STATES[incoming.type]
     return report.note_referral(_known(case), state=state, now=now)
 

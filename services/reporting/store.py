@@ -112,16 +112,13 @@ async def add(
     )
 
 
-async def seals(
-    connection: Connection, handle: str, desk: str, *, without_messages: bool = True
-) -> list[SealRow]:
-    """The identity, and what is sealed to the desk."""
+async def seals(connection: Connection, handle: str, desk: str) -> list[SealRow]:
+    """The identity, and what is sealed to the desk, but for its seals of messages."""
     rows = await connection.fetch(
         "SELECT desk, what, number, sealed FROM seals WHERE subject = $1 AND desk IN ('', $2)"
-        " AND NOT ($3 AND what = 'message') ORDER BY what, number",
+        " AND what <> 'message' ORDER BY what, number",
         handle,
         desk,
-        without_messages,
     )
     return [SealRow(*row) for row in rows]
 
@@ -179,10 +176,12 @@ async def latest_report(connection: Connection, handle: str) -> MessageRow | Non
     return None if row is None else _message(row)
 
 
-async def message_at(connection: Connection, handle: str, place: int) -> MessageRow | None:
-    """What was written at a place, or None."""
-    row = await connection.fetchrow(f"{_MESSAGES} AND m.place = $3", handle, "", place)
-    return None if row is None else _message(row)
+async def messages_at(
+    connection: Connection, handle: str, places: Sequence[int]
+) -> dict[int, MessageRow]:
+    """What was written at some places."""
+    rows = await connection.fetch(f"{_MESSAGES} AND m.place = ANY($3)", handle, "", places)
+    return {row["place"]: _message(row) for row in rows}
 
 
 def _message(row: asyncpg.Record) -> MessageRow:

@@ -31,8 +31,10 @@ _ERASED = reporting.CaseErased.DESCRIPTOR.full_name
 class Erasing(Reactions[Referral]):
     """Reactions, and the end of the keys that erased cases have here."""
 
-    keys: KeyStore
-    receipts: Receipts
+    def __init__(self, table: Mapping[str, Reaction[Referral]], keys: KeyStore) -> None:
+        super().__init__(cases.REFERRALS, handlers.EMITTER, table)
+        self._keys = keys
+        self._receipts = Receipts(keys)
 
     async def load(self, connection: Connection, subjects: Iterable[str]) -> None:
         """As Reactions does."""
@@ -47,24 +49,13 @@ class Erasing(Reactions[Referral]):
 
     async def save(self, connection: Connection) -> None:
         """As Reactions does, and the keys last: what they wrapped is lost from here on."""
-        self._events = [
-            await self.receipts.lodge_unasked(connection, event)
-            if handlers.committed(event)
-            else event
-            for event in self._events
-        ]
+        self._events = await self._receipts.lodge_due(connection, self._events, handlers.committed)
         await super().save(connection)
         for subject in sorted(self._erased):
             await unsealings.erase(connection, subject)
-            await self.keys.erase(connection, subject)
+            await self._keys.erase(connection, subject)
 
 
 def subscription(keys: KeyStore) -> Subscription:
     """What the service takes in, with its erasure keys."""
-
-    def reactor(table: Mapping[str, Reaction[Referral]]) -> Erasing:
-        erasing = Erasing(cases.REFERRALS, handlers.EMITTER, table)
-        erasing.keys, erasing.receipts = keys, Receipts(keys)
-        return erasing
-
-    return Subscription.of("triage", REACTIONS, reactor)
+    return Subscription.of("triage", REACTIONS, lambda table: Erasing(table, keys))

@@ -94,6 +94,7 @@ class Unsealings:
         return await self._answer(
             call,
             request,
+            unsealing_id,
             lambda state, now: unsealing.grant(
                 state, unsealing_id=unsealing_id, custodian=by, now=now
             ),
@@ -114,6 +115,7 @@ class Unsealings:
         return await self._answer(
             call,
             request,
+            unsealing_id,
             lambda state, now: unsealing.refuse(
                 state, unsealing_id=unsealing_id, custodian=by, reason=reason, now=now
             ),
@@ -125,11 +127,12 @@ class Unsealings:
         self,
         call: Call,
         request: Any,
+        unsealing_id: str,
         decide: Callable[[Referral, datetime], Decision[Referral]],
         response: Callable[..., Any],
         keep: Write,
     ) -> bytes:
-        unsealing_id, by = str(UUID(request.unsealing_id)), call.caller.organisation
+        by = call.caller.organisation
 
         def decide_known(state: Referral | None, now: datetime) -> Decision[Referral]:
             if state is None:
@@ -156,7 +159,7 @@ class Unsealings:
         return (await self._find(call.caller, unsealing_id)).record
 
     async def _find(self, caller: Caller, unsealing_id: str) -> store.Row:
-        row = await self._database.transaction(
+        row = await self._database.reading(
             lambda connection: store.read(connection, self._keys, unsealing_id)
         )
         if row is None or not _sees(caller, row):

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 from harbourlight.reporting.v1 import evidence_pb2 as pb
@@ -12,7 +12,7 @@ from services.reporting.evidence import domain, store
 from services.reporting.evidence.domain import Declared, Evidence, EvidenceState
 from services.reporting.handlers import EMITTER
 from services.reporting.sealing import Sealing, lodged_with
-from services.reporting.store import CASES, message_at
+from services.reporting.store import CASES, messages_at
 from services.reporting.wrapping import Wrapping
 from shared import blobs, outbox
 from shared.blobs import PART_BYTES, Blobs
@@ -82,11 +82,11 @@ class Evidences:
             found = await store.find(connection, first.handle, declared.number)
             if found is None:
                 raise not_found("file")
-            wrapping = await self._wrapping(connection, first.handle)
-            return await self._view(connection, wrapping, first.handle, found)
+            (seen,) = await self._views(connection, first.handle, [found])
+            return seen
 
-        evidence_now = await self._database.reading(read)
-        return pb.AddEvidenceResponse(evidence=evidence_now).SerializeToString()
+        added = await self._database.reading(read)
+        return pb.AddEvidenceResponse(evidence=added).SerializeToString()
 
     async def _declare(self, first: pb.AddEvidenceRequest, declared: Declared) -> Evidence:
         """The file, which begins here where the company has not sent this before."""
@@ -192,12 +192,8 @@ class Evidences:
         async def read(connection: Connection) -> pb.ListEvidenceResponse:
             await readable(connection, call.caller, request.handle)
             found = await store.page(connection, request.handle, after, size + 1)
-            response = pb.ListEvidenceResponse()
-            if found:
-                wrapping = await self._wrapping(connection, request.handle)
-                for one in found[:size]:
-                    seen = await self._view(connection, wrapping, request.handle, one)
-                    response.evidence.append(seen)
+            views = await self._views(connection, request.handle, found[:size])
+            response = pb.ListEvidenceResponse(evidence=views)
             if len(found) > size:
                 last = found[size - 1].declared.number
                 response.next_page_token = self._tokens.encode(scope, [last])
@@ -215,8 +211,8 @@ class Evidences:
             found = await store.find(connection, request.handle, request.number)
             if found is None or found.state is not EvidenceState.COMPLETE:
                 raise not_found("complete file")
-            wrapping = await self._wrapping(connection, request.handle)
-            return found, await self._view(connection, wrapping, request.handle, found)
+            (seen,) = await self._views(connection, request.handle, [found])
+            return found, seen
 
         found, seen = await self._database.reading(find)
         yield pb.GetEvidenceResponse(evidence=seen)
@@ -232,21 +228,24 @@ class Evidences:
         for number in await store.delete(connection, handle):
             await self._blobs.delete(_blob(handle, number))
 
-    async def _wrapping(self, connection: Connection, handle: str) -> Wrapping:
+    async def _views(
+        self, connection: Connection, handle: str, files: Sequence[Evidence]
+    ) -> list[pb.Evidence]:
+        """Files as their company and desk see them."""
+        if not files:
+            return []
         key = await self._keys.find(connection, handle)
         if key is None:
             raise not_found("file")
-        return Wrapping(key, handle)
-
-    async def _view(
-        self, connection: Connection, wrapping: Wrapping, handle: str, evidence: Evidence
-    ) -> pb.Evidence:
-        row = await message_at(connection, handle, evidence.place)
-        assert row is not None
-        return pb.Evidence(
-            description=wrapping.open_message(row),
-            state=_STATES[evidence.state],
-            size=evidence.declared.size,
-            sha256=evidence.declared.sha256,
-            received=evidence.received,
-        )
+        wrapping = Wrapping(key, handle)
+        rows = await messages_at(connection, handle, [one.place for one in files])
+        return [
+            pb.Evidence(
+                description=wrapping.open_message(rows[one.place]),
+                state=_STATES[one.state],
+                size=one.declared.size,
+                sha256=one.declared.sha256,
+                received=one.received,
+            )
+            for one in files
+        ]

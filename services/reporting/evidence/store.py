@@ -75,10 +75,10 @@ async def move(database: Database, handle: str, number: int, before: int, after:
 
 async def exists(database: Database, handle: str, number: int) -> bool:
     """Whether the file is known."""
-    found = await database.fetchval(
-        "SELECT count(*) FROM evidence WHERE subject = $1 AND number = $2", handle, number
+    row = await database.fetchrow(
+        "SELECT FROM evidence WHERE subject = $1 AND number = $2", handle, number
     )
-    return bool(found)
+    return row is not None
 
 
 async def set_state(connection: Connection, handle: str, number: int, state: EvidenceState) -> None:
