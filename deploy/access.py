@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from shared.kafka import MECHANISM, Kafka
+from shared.kafka import Kafka, credentials
 
 K = TypeVar("K", bound=Kafka)
 _FILES = ("_CA", "_CERTIFICATE", "_KEY")
@@ -69,18 +69,5 @@ class Access:
 
     def client_options(self) -> dict[str, str]:
         """Options for every client of kafka-python."""
-        if not self.username:
-            return {"bootstrap_servers": self.bootstrap}
-        files = {
-            "ssl_cafile": self.ca,
-            "ssl_certfile": self.certificate,
-            "ssl_keyfile": self.key,
-        }
-        return {
-            "bootstrap_servers": self.bootstrap,
-            "security_protocol": "SASL_SSL" if self.ca else "SASL_PLAINTEXT",
-            "sasl_mechanism": MECHANISM,
-            "sasl_plain_username": self.username,
-            "sasl_plain_password": self.password,
-            **{name: str(path) for name, path in files.items() if path},
-        }
+        who = credentials(self.username, self.password, self.ca, self.certificate, self.key)
+        return {"bootstrap_servers": self.bootstrap, **who}

@@ -10,9 +10,10 @@ them), and HARBOURLIGHT_PASSWORD_<NAME>, one per principal.
 """
 
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -40,6 +41,17 @@ from shared.kafka import MECHANISM
 _LOCK = 0x4861726C
 
 
+@contextlib.asynccontextmanager
+async def _alone(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection on which nobody else provisions the same database meanwhile."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        yield connection
+    finally:
+        await connection.close()
+
+
 async def provision_database(
     admin_url: str, passwords: Mapping[str, str], database: str = "harbourlight"
 ) -> None:
@@ -49,25 +61,16 @@ async def provision_database(
     password per service. Can be repeated, and run twice at once: what is there is kept, and
     passwords are set anew. Raises asyncpg.PostgresError.
     """
-    connection = await asyncpg.connect(admin_url)
-    try:
-        # Roles and the list of databases are shared by the whole server.
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    # Roles and the list of databases are shared by the whole server.
+    async with _alone(admin_url) as connection:
         await _make_database(connection, passwords, database)
-    finally:
-        await connection.close()
-    connection = await asyncpg.connect(with_database(admin_url, database))
-    try:
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-            for name in passwords:
-                schema = "CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I"
-                await run_formatted(connection, schema, name, name)
-                path = "ALTER ROLE %I IN DATABASE %I SET search_path = %I"
-                await run_formatted(connection, path, name, database, name)
-    finally:
-        await connection.close()
+    async with _alone(with_database(admin_url, database)) as connection, connection.transaction():
+        await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        for name in passwords:
+            schema = "CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I"
+            await run_formatted(connection, schema, name, name)
+            path = "ALTER ROLE %I IN DATABASE %I SET search_path = %I"
+            await run_formatted(connection, path, name, database, name)
 
 
 async def provision_keystore(
@@ -80,22 +83,13 @@ async def provision_keystore(
     roles = {name: passwords[name] for name in topology.KEYSTORES}
     database = topology.keystore_database(database)
     await provision_database(admin_url, roles, database)
-    connection = await asyncpg.connect(admin_url)
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    async with _alone(admin_url) as connection:
         for name in roles:
             await run_formatted(connection, "GRANT pg_checkpoint TO %I", name)
-    finally:
-        await connection.close()
-    connection = await asyncpg.connect(with_database(admin_url, database))
-    try:
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            for name in roles:
-                switch = "GRANT EXECUTE ON FUNCTION pg_switch_wal() TO %I"
-                await run_formatted(connection, switch, name)
-    finally:
-        await connection.close()
+    async with _alone(with_database(admin_url, database)) as connection, connection.transaction():
+        for name in roles:
+            switch = "GRANT EXECUTE ON FUNCTION pg_switch_wal() TO %I"
+            await run_formatted(connection, switch, name)
 
 
 def with_database(url: str, database: str) -> str:

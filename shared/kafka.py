@@ -100,6 +100,22 @@ def _partitions(consumer: KafkaConsumer, topic: str) -> list[int]:
     return sorted(found)
 
 
+def credentials(
+    username: str, password: str, ca: Path | None, certificate: Path | None, key: Path | None
+) -> dict[str, str]:
+    """What every client of kafka-python is told of who it is; nothing where there are no users."""
+    if not username:
+        return {}
+    files = {"ssl_cafile": ca, "ssl_certfile": certificate, "ssl_keyfile": key}
+    return {
+        "security_protocol": "SASL_SSL" if ca else "SASL_PLAINTEXT",
+        "sasl_mechanism": MECHANISM,
+        "sasl_plain_username": username,
+        "sasl_plain_password": password,
+        **{name: str(path) for name, path in files.items() if path},
+    }
+
+
 class Kafka:
     """Makes clients of one installation's broker as one principal."""
 
@@ -117,17 +133,10 @@ class Kafka:
     ) -> None:
         self.prefix = prefix
         self._instance = instance
-        self._options: dict[str, Any] = {"bootstrap_servers": servers.split(",")}
-        if username:
-            self._options |= {
-                "security_protocol": "SASL_SSL" if ca else "SASL_PLAINTEXT",
-                "ssl_cafile": str(ca) if ca else None,
-                "ssl_certfile": str(certificate) if certificate else None,
-                "ssl_keyfile": str(key) if key else None,
-                "sasl_mechanism": MECHANISM,
-                "sasl_plain_username": username,
-                "sasl_plain_password": password,
-            }
+        self._options: dict[str, Any] = {
+            "bootstrap_servers": servers.split(","),
+            **credentials(username, password, ca, certificate, key),
+        }
 
     @classmethod
     def of(cls, settings: Settings) -> "Kafka":

@@ -13,14 +13,13 @@ import asyncpg
 from deploy.embedded.folder import Folder
 from deploy.embedded.processes import Program, StartError, can_drop_root, run_once
 from deploy.provision import provision_database as provision
-from deploy.provision import provision_keystore, run_formatted, with_database
+from deploy.provision import provision_keystore, with_database
 
 __all__ = [
     "ADMIN",
     "SMALL",
     "as_role",
     "database_url",
-    "drop",
     "program",
     "provision",
     "provision_keystore",
@@ -108,15 +107,6 @@ async def program(
         stop_seconds=30,
         drop_to=run_as,
     ), url
-
-
-async def drop(admin_url: str, database: str) -> None:
-    """Removes a database with everything in it; its roles stay. Raises asyncpg.PostgresError."""
-    connection = await asyncpg.connect(admin_url)
-    try:
-        await run_formatted(connection, "DROP DATABASE IF EXISTS %I WITH (FORCE)", database)
-    finally:
-        await connection.close()
 
 
 def database_url(role: str, password: str, address: str, database: str) -> str:

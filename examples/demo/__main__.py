@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 import psutil
 
+from deploy import topology
 from deploy.embedded.postgres import with_database
 from deploy.embedded.running import run
 from deploy.embedded.stack import DATABASE, Stack
@@ -132,23 +133,17 @@ async def _caught_up(
 
 async def _settled(database: asyncpg.Connection, seconds: float = 15.0) -> None:
     """Until nothing is on its way any more, or `seconds` have passed."""
+    unsent, taken = (
+        " + ".join(f"(SELECT {what.format(name)})" for name in topology.DATABASES)
+        for what in (
+            "count(*) FROM {}.outbox WHERE sent_at IS NULL",
+            "coalesce(sum(sequence), 0) FROM {}.inbox_mark",
+        )
+    )
     quiet, before = 0, None
     deadline = time.monotonic() + seconds
     while quiet < 5 and time.monotonic() < deadline:
-        now = (
-            await database.fetchval(
-                "SELECT (SELECT count(*) FROM reporting.outbox WHERE sent_at IS NULL)"
-                " + (SELECT count(*) FROM triage.outbox WHERE sent_at IS NULL)"
-                " + (SELECT count(*) FROM remedy.outbox WHERE sent_at IS NULL)"
-                " + (SELECT count(*) FROM notification.outbox WHERE sent_at IS NULL)"
-            ),
-            await database.fetchval(
-                "SELECT (SELECT sum(sequence) FROM reporting.inbox_mark)"
-                " + (SELECT sum(sequence) FROM triage.inbox_mark)"
-                " + (SELECT sum(sequence) FROM remedy.inbox_mark)"
-                " + (SELECT sum(sequence) FROM notification.inbox_mark)"
-            ),
-        )
+        now = tuple(await database.fetchrow(f"SELECT {unsent}, {taken}") or ())
         quiet = quiet + 1 if now == before and now[0] == 0 else 0
         before = now
         await asyncio.sleep(0.1)

@@ -41,7 +41,6 @@ def _brief(handle: str) -> dict[str, Any]:
     }
 
 
-_SEAL = {"key_id": "0123456789abcdef", "ciphertext": b"x"}
 _CONTENT = {"number": 1, "epoch": 1, "payload": b"x"}
 # What a request needs beside request_id, handle, referral_id and item_id.
 _MORE: dict[str, dict[str, Any]] = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from harbourlight import Endpoints, Ledger
 from harbourlight.collecting import Standing, collect
 from harbourlight.proofs.receipts import BadReceipt, verify
 from shared.inbox import dead_letter_topic
-from shared.kafka import Kafka
 from tests.faults.load import Load
 from tests.faults.parties import PATIENCE, Story
 
@@ -30,9 +30,9 @@ async def settled(site: Site, load: Load, planted: set[bytes], *, seconds: float
     while True:
         await load.catch_up()
         report = await checker.verify(site, load.logs, settle=0)
-        places = await asyncio.to_thread(_places, site, planted)
+        places, unsaid = await asyncio.to_thread(_planted, site, planted)
         report.faults = [one for one in report.faults if not _is_planted(one, places)]
-        report.faults += await asyncio.to_thread(_letters, site, planted)
+        report.faults += unsaid
         late = time.monotonic() > deadline
         if late or not report.faults or not all(one.passing for one in report.faults):
             return report
@@ -43,29 +43,29 @@ def _is_planted(fault: Fault, places: set[str]) -> bool:
     return fault.rule == "unreadable" and fault.where in places
 
 
-def _places(site: Site, planted: set[bytes]) -> set[str]:
-    """Where the planted records are, as the checker writes it."""
-    sources = {topic for topics in topology.READERS.values() for topic in topics}
-    return {
-        f"{one.topic}[{one.partition}]@{one.offset}"
-        for one in site.topics().read_to_end(sorted(sources))
-        if one.value in planted
-    }
+def _planted(site: Site, planted: set[bytes]) -> tuple[set[str], list[Fault]]:
+    """Where the planted records are, as the checker writes it; and whose dead letters lack one.
 
-
-def _letters(site: Site, planted: set[bytes]) -> list[Fault]:
-    """Each group that reads what was planted has put it aside, and said so."""
-    kafka: Kafka = site.topics()
-    found = []
-    for group, topics in topology.READERS.items():
-        for topic in topics:
-            there = {one.value for one in kafka.read_to_end([topic])} & planted
-            letters = {one.value for one in kafka.read_to_end([dead_letter_topic(topic, group)])}
-            found += [
-                Fault("poison", topic, f"{group} has no dead letter of it", passing=True)
-                for _ in there - letters
-            ]
-    return found
+    Each group that reads what was planted has put it aside, and said so.
+    """
+    readers = [
+        (group, topic, dead_letter_topic(topic, group))
+        for group, topics in topology.READERS.items()
+        for topic in topics
+    ]
+    sources = {topic for _, topic, _ in readers}
+    there: dict[str, set[bytes]] = defaultdict(set)
+    places = set()
+    for one in site.topics().read_to_end(sorted(sources | {letters for *_, letters in readers})):
+        if one.value in planted:
+            there[one.topic].add(one.value)
+            if one.topic in sources:
+                places.add(f"{one.topic}[{one.partition}]@{one.offset}")
+    return places, [
+        Fault("poison", topic, f"{group} has no dead letter of it", passing=True)
+        for group, topic, letters in readers
+        for _ in there[topic] - there[letters]
+    ]
 
 
 async def receipts(
